@@ -1,0 +1,122 @@
+"""The one family of errors a user can meet.
+
+Every error says what happened, where, and the next step. The command line prints it; the app translates its
+`headline` in one place. `assert` is kept for invariants; these are for people.
+"""
+
+from __future__ import annotations
+
+
+class WorkbenchError(Exception):
+    """Base of all errors shown to a user.
+
+    Args:
+        what: one sentence, what happened.
+        where: the file, model, key or row concerned; empty if `what` already says it.
+        next_step: what the user can do now; a command where there is one.
+    """
+
+    code = "error"
+
+    def __init__(self, what: str, *, where: str = "", next_step: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        parts = [self.what if not self.where else f"{self.what} [{self.where}]"]
+        if self.next_step:
+            parts.append(f"Next: {self.next_step}")
+        return " ".join(parts)
+
+    def __reduce__(self):  # keyword-only arguments survive a process boundary
+        return _rebuild, (type(self), self.what, self.where, self.next_step)
+
+
+def _rebuild(kind: type[WorkbenchError], what: str, where: str, next_step: str) -> WorkbenchError:
+    return kind(what, where=where, next_step=next_step)
+
+
+class InputError(WorkbenchError, ValueError):
+    """Something the user gave (a value, a file, a flag) cannot be used."""
+
+    code = "input"
+
+
+class ImageRejected(InputError):
+    """One image cannot be used. Becomes a `Reject` row; never stops the others."""
+
+    code = "image"
+
+
+class UnknownModel(InputError):
+    """A model id that is neither in the catalogue nor under `weights/custom/`."""
+
+    code = "unknown_model"
+
+
+class WeightsMissing(WorkbenchError):
+    """The model is known, its weight file is not here. `next_step` is the one command that mends it."""
+
+    code = "weights_missing"
+
+
+class WeightsInvalid(WorkbenchError):
+    """A weight file is damaged, or its keys or shapes do not fit the architecture."""
+
+    code = "weights_invalid"
+
+
+class PackageMissing(WorkbenchError):
+    """An optional package is not installed."""
+
+    code = "package_missing"
+
+
+class NetworkUnavailable(WorkbenchError):
+    """A download was asked for and the network does not answer."""
+
+    code = "network"
+
+
+class DeviceUnavailable(InputError):
+    """A device was named that this machine does not have."""
+
+    code = "device"
+
+
+class OutOfMemory(WorkbenchError):
+    """Memory ran out even after smaller batches, eviction and the fall back to CPU."""
+
+    code = "out_of_memory"
+
+
+class BudgetExceeded(OutOfMemory):
+    """The models asked for together can never fit the memory budget of the device."""
+
+    code = "budget"
+
+
+class Unsupported(InputError):
+    """The model has no such part (text tower, patch tokens)."""
+
+    code = "unsupported"
+
+
+class PassportMismatch(WorkbenchError, ValueError):
+    """Vectors from a file and vectors made now are not comparable; `what` names the difference."""
+
+    code = "passport"
+
+
+class StoreError(WorkbenchError):
+    """A file of vectors cannot be read or written."""
+
+    code = "store"
+
+
+class Cancelled(WorkbenchError):
+    """The user stopped the job."""
+
+    code = "cancelled"
