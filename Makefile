@@ -47,8 +47,8 @@ docs: setup
 	$(PY) -m core.cli.docs --write
 
 bench: setup
-	$(PY) -m bench.vectorize
-	$(PY) -m bench.runs
+	$(PY) -m bench.bench_vectorize
+	$(PY) -m bench.bench_runs
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
