@@ -1,0 +1,1 @@
+"""The page: a Gradio app over `core`. `python -m webapp` serves it; `app.py` is its table of contents."""

@@ -1,0 +1,182 @@
+"""Serve the app: `python -m webapp [--host --port --share --auth USER:PASSWORD …]`.
+
+The order matters for a quick start: read the options, make a private temporary folder, only then import Gradio; the page
+is up before torch, which a thread imports behind it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import InputError, WorkbenchError
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from webapp.access import Door
+
+FIRST_PORT = 7860
+PORTS_TRIED = 20
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until interrupted. Returns the exit status: 0, or 2 when the options cannot be used."""
+    options = _parser().parse_args(argv)
+    try:
+        with _private_temp_dir() as temp_dir:
+            _serve(options, temp_dir)
+    except WorkbenchError as error:
+        print(f"webapp: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    here = Settings()
+    parser = argparse.ArgumentParser(prog="python -m webapp", description="CLIP Workbench in the browser.")
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for the whole network (then with sign-in)")
+    add("--port", type=int, help=f"default: the first free one from {FIRST_PORT}")
+    add("--share", action="store_true", help="also a public link through Gradio's tunnel (with sign-in)")
+    add(
+        "--auth",
+        metavar="USER:PASSWORD",
+        help="ask for this sign-in; made up and printed where it is needed and missing",
+    )
+    add("--allowed_host", "--allowed-host", metavar="NAME", action="append", default=[],
+        help="one more name the page may be reached under (behind a proxy); repeatable")  # fmt: skip
+    add("--runs_dir", "--runs-dir", type=Path, default=here.runs_dir, help="root of the training runs")
+    add("--weights_dir", "--weights-dir", type=Path, default=here.weights_dir, help="where model weights lie")
+    add("--device", default=here.device, help="auto, cpu, gpu, cuda:N or mps")
+    add("--lang", choices=("en", "zh"), help="language of the page; default: the visitor's browser decides")
+    return parser
+
+
+@contextmanager
+def _private_temp_dir() -> Iterator[Path]:
+    """A fresh folder (mode 0700) for every temporary file of this process and of Gradio; removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="clip-workbench-", ignore_cleanup_errors=True) as folder:
+        os.environ["TMPDIR"] = folder
+        os.environ["GRADIO_TEMP_DIR"] = str(Path(folder) / "gradio")
+        tempfile.tempdir = folder
+        try:
+            yield Path(folder)
+        finally:
+            tempfile.tempdir = None
+
+
+def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
+    from webapp import access, app, theme
+    from webapp.services import open_services
+    from webapp.text import i18n
+
+    port = _free_port(options.host, options.port)
+    _no_proxy_for(options.host)
+    door = access.door(options.host, port, share=options.share, auth=options.auth, extra_hosts=options.allowed_host)
+    settings = Settings(weights_dir=options.weights_dir, runs_dir=options.runs_dir, device=options.device)
+    scratch_dir = temp_dir / "scratch"
+    scratch_dir.mkdir()
+    services = open_services(
+        settings, scratch_dir, default_language=options.lang, signed_in_only=door.credentials is not None
+    )
+    page = app.build(services)
+    page.launch(
+        server_name=options.host,
+        server_port=port,
+        share=False,  # the tunnel is opened below; Gradio's own way would load its scripts from a foreign host
+        prevent_thread_lock=True,
+        quiet=True,
+        theme=theme.theme(),
+        css=theme.CSS,
+        i18n=i18n,
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        show_error=False,
+        max_file_size=access.MAX_UPLOAD_BYTES,
+        app_kwargs={"middleware": access.middleware(door, temp_dir, options.lang)},
+    )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    tunnel_url = _open_tunnel(options.host, port) if options.share else None
+    _greet(door, tunnel_url)
+    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    try:
+        stop.wait()
+    finally:
+        page.close(verbose=False)
+        services.manager.close()
+
+
+def _free_port(host: str, wanted: int | None) -> int:
+    """`wanted` if it is free, else an error; without it the first free port from 7860."""
+    for port in [wanted] if wanted is not None else range(FIRST_PORT, FIRST_PORT + PORTS_TRIED):
+        try:
+            with socket.create_server((host, port)):
+                return port
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except OverflowError:
+            raise InputError("A port is a number from 0 to 65535.", where=f"--port {wanted}") from None
+    ports = f"port {wanted}" if wanted is not None else f"ports {FIRST_PORT} to {FIRST_PORT + PORTS_TRIED - 1}"
+    raise InputError(
+        f"Cannot listen there: {reason}.",
+        where=f"{host}, {ports}",
+        next_step="Name another with --port, or another address of this machine with --host.",
+    )
+
+
+def _no_proxy_for(host: str) -> None:
+    """Gradio asks itself at the start whether it is up; a proxy named in the environment would answer instead."""
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "localhost", "127.0.0.1", host]))
+
+
+def _open_tunnel(host: str, port: int) -> str | None:
+    """A public link, or None where the tunnel cannot be had; the app stays reachable here either way."""
+    from gradio.networking import setup_tunnel
+
+    try:
+        return setup_tunnel(host, port, secrets.token_urlsafe(32), None, None)
+    except Exception as error:  # the tunnel's own errors are of many kinds: network, download, checksum, time-out
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        print(f"No public link: {first_line}. The app is served here only.", file=sys.stderr, flush=True)
+        return None
+
+
+def _greet(door: Door, tunnel_url: str | None) -> None:
+    """Where the app is, and how to get in. The only place that ever shows a generated password."""
+    print(f"CLIP Workbench: {door.url}")
+    if tunnel_url:
+        print(f"Public link:    {tunnel_url}")
+    if door.credentials and door.credentials.generated:
+        print(f"Sign in as:     {door.credentials.user}")
+        print(f"Password:       {door.credentials.password}   (made for this start; it is not shown again)")
+    print("Stop with Ctrl+C.", flush=True)
+
+
+def _warm_up() -> None:
+    """Import what the first run needs, while the visitor is still choosing photos."""
+    for name in ("torch", "torchvision"):
+        with suppress(ImportError):  # whoever needs it says so, with the command that installs it
+            importlib.import_module(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

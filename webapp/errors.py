@@ -1,0 +1,53 @@
+"""The one place where an exception becomes words on the page."""
+
+from __future__ import annotations
+
+import html
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gradio as gr
+
+from core.errors import WorkbenchError
+from webapp.text import EN, Language, say
+
+log = logging.getLogger("webapp")
+
+
+@contextmanager
+def shown(language: Language) -> Iterator[None]:
+    """Inside this block every exception reaches the page as a message in the visitor's language.
+
+    A `WorkbenchError` is told in full: what, where, the next step. Anything else is a fault of ours: its traceback goes to
+    the server's log under a number, and the page shows the number. Works around the body of a generator too.
+    """
+    try:
+        yield
+    except gr.Error:
+        raise
+    except WorkbenchError as error:
+        raise gr.Error(message(error, language), title=headline(error, language), print_exception=False) from None
+    except Exception:
+        number = secrets.token_hex(3)
+        log.exception("fault %s", number)
+        raise gr.Error(
+            say(language, "error_internal_detail", number=number),
+            title=say(language, "error_internal"),
+            print_exception=False,
+        ) from None
+
+
+def headline(error: WorkbenchError, language: Language) -> str:
+    """A few words in the visitor's language that name the kind of error."""
+    key = f"error_{error.code}"
+    return say(language, key if key in EN else "error_error")
+
+
+def message(error: WorkbenchError, language: Language) -> str:
+    """What, where and the next step, as HTML with every value escaped."""
+    lines = [error.what if not error.where else f"{error.what} [{error.where}]"]
+    if error.next_step:
+        lines.append(say(language, "error_next", step=error.next_step))
+    return "<br>".join(html.escape(line) for line in lines)

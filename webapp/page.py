@@ -1,0 +1,93 @@
+"""What the server does to Gradio's one HTML page before it leaves: language, light or dark, and nothing foreign.
+
+Gradio's front end asks the browser for its language and knows no lasting choice of light or dark. Both are decided here,
+from the request, so that front end, handlers and sign-in page agree: `<html lang>`, the answer of `navigator.language`,
+and the theme of `<gradio-app>` are written into the page.
+"""
+
+from __future__ import annotations
+
+import re
+from http.cookies import SimpleCookie
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from webapp.text import COOKIE as LANGUAGE_COOKIE
+from webapp.text import Language, language_of
+
+THEME_COOKIE = "workbench_theme"
+BROWSER_TAGS: dict[Language, str] = {"en": "en", "zh": "zh-CN"}
+
+_YEAR_S = 365 * 24 * 3600
+
+SWITCH_LANGUAGE_JS = f"""() => {{
+  const other = document.documentElement.lang.startsWith('zh') ? 'en' : 'zh';
+  document.cookie = `{LANGUAGE_COOKIE}=${{other}}; path=/; max-age={_YEAR_S}; samesite=lax`;
+  location.reload();
+}}"""
+"""For the language button: remember the other language, then load the page in it."""
+
+SWITCH_THEME_JS = f"""() => {{
+  const dark = document.body.classList.toggle('dark');
+  document.cookie = `{THEME_COOKIE}=${{dark ? 'dark' : 'light'}}; path=/; max-age={_YEAR_S}; samesite=lax`;
+}}"""
+"""For the light/dark button: at once, and remembered."""
+
+# Previews for social networks that name Gradio's own site, and a manifest (for installing the page as an app) that is off.
+_FOREIGN = re.compile(rb'\s*<(?:meta\s+(?:property="og:|name="twitter:)|link\s+rel="manifest")[^>]*>')
+
+
+def localize(page: bytes, language: Language, theme: str | None) -> bytes:
+    """Gradio's index page → the same in `language`; `theme` is `light`, `dark` or None for the system's own."""
+    tag = BROWSER_TAGS[language].encode()
+    page = _FOREIGN.sub(b"", page)
+    page = page.replace(b'lang="en"', b'lang="' + tag + b'"', 1)
+    tell = b"<script>for (const [name, value] of [['language', '%s'], ['languages', ['%s']]])"
+    tell += b" Object.defineProperty(navigator, name, {get: () => value});</script>"
+    page = page.replace(b"<head>", b"<head>" + tell % (tag, tag), 1)
+    if theme:
+        page = page.replace(b"<gradio-app", b'<gradio-app theme_mode="' + theme.encode() + b'"', 1)
+    return page
+
+
+def theme_of(headers: Headers) -> str | None:
+    """The visitor's lasting choice of `light` or `dark`, or None."""
+    morsel = SimpleCookie(headers.get("cookie", "")).get(THEME_COOKIE)
+    return morsel.value if morsel and morsel.value in ("light", "dark") else None
+
+
+class LocalizedPage:
+    """ASGI layer around Gradio: passes everything through but the page itself."""
+
+    def __init__(self, app: ASGIApp, default_language: Language | None) -> None:
+        self.app = app
+        self.default_language = default_language
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+
+        headers = Headers(scope=scope)
+        start: Message = {}
+        body = bytearray()
+
+        async def collect(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            page = localize(bytes(body), language_of(headers, self.default_language), theme_of(headers))
+            out = MutableHeaders(raw=list(start["headers"]))
+            out["content-length"] = str(len(page))
+            out["cache-control"] = "no-store"
+            out.add_vary_header("Cookie")
+            out.add_vary_header("Accept-Language")
+            await send({**start, "headers": out.raw})
+            await send({"type": "http.response.body", "body": page})
+
+        await self.app(scope, receive, collect)

@@ -1,0 +1,13 @@
+"""The Pose tab. Its work is not here yet; it says what it will be."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from webapp.services import Services
+from webapp.text import label
+
+
+def build(services: Services) -> None:
+    """One sentence, no controls."""
+    gr.Markdown(label("pose_will"), elem_classes="will")

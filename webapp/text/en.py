@@ -1,0 +1,74 @@
+"""English. The same keys as `zh.py`, in the same order."""
+
+SHELL = {
+    "app_name": "CLIP Workbench",
+    "app_line": "Image vectors, foreground scores, head poses and training runs, on your own machine",
+    "switch_language": "中文",
+    "switch_theme": "Light / dark",
+    "tab_vectorize": "Vectorize",
+    "tab_foreground": "Foreground",
+    "tab_pose": "Pose",
+    "tab_runs": "Runs",
+}
+
+MODELS_PANEL = {
+    "models_title": "Models in memory",
+    "models_none": "No model is loaded. The first run loads what it needs.",
+    "models_unload": "Unload idle models",
+    "models_unloaded": "{count} unloaded",
+    "models_nothing_to_unload": "Nothing to unload: no model is loaded, or all are at work.",
+    "models_busy": "at work",
+    "models_idle": "idle {minutes} min",
+    "models_fresh": "ready",
+    "models_loading": "loading",
+    "models_evicting": "leaving",
+    "models_total": "{size} in {count} models",
+}
+
+SIGN_IN = {}
+
+ERRORS = {
+    "error_error": "That did not work",
+    "error_input": "This cannot be used",
+    "error_image": "This image cannot be used",
+    "error_unknown_model": "Unknown model",
+    "error_weights_missing": "The model's weights are not here yet",
+    "error_weights_invalid": "The weight file is damaged or belongs to another model",
+    "error_package_missing": "A package is missing",
+    "error_network": "The network does not answer",
+    "error_device": "This machine has no such device",
+    "error_out_of_memory": "Memory ran out",
+    "error_budget": "These models do not fit into memory together",
+    "error_unsupported": "This model cannot do that",
+    "error_passport": "These vectors cannot be compared",
+    "error_store": "The vector file cannot be used",
+    "error_cancelled": "Stopped",
+    "error_next": "Next: {step}",
+    "error_internal": "Something went wrong inside the app",
+    "error_internal_detail": "The details are in the log of the server, under {number}. Your files are untouched.",
+}
+
+VECTORIZE: dict[str, str] = {}
+
+FOREGROUND = {
+    "foreground_will": (
+        "This tab will score the parts of a photo as foreground or background by comparing each part with your "
+        "prompts, and show why."
+    ),
+}
+
+POSE = {
+    "pose_will": (
+        "This tab will put a head pose (yaw, pitch, roll) into words, encode the words with CLIP and show how the "
+        "encoding changes with the angle."
+    ),
+}
+
+RUNS = {
+    "runs_will": (
+        "This tab will read the logs of training runs, draw their curves and tell whether one method beats another "
+        "beyond chance."
+    ),
+}
+
+WORDS: dict[str, str] = {**SHELL, **MODELS_PANEL, **SIGN_IN, **ERRORS, **VECTORIZE, **FOREGROUND, **POSE, **RUNS}

@@ -1,0 +1,65 @@
+"""Chinese (simplified). The same keys as `en.py`, in the same order."""
+
+SHELL = {
+    "app_name": "CLIP Workbench",
+    "app_line": "在自己的电脑上：图像向量、前景评分、头部姿态、训练对比",
+    "switch_language": "English",
+    "switch_theme": "明 / 暗",
+    "tab_vectorize": "向量化",
+    "tab_foreground": "前景",
+    "tab_pose": "姿态",
+    "tab_runs": "训练",
+}
+
+MODELS_PANEL = {
+    "models_title": "内存中的模型",
+    "models_none": "尚未加载模型。首次运行时会自动加载所需模型。",
+    "models_unload": "卸载空闲模型",
+    "models_unloaded": "已卸载 {count} 个",
+    "models_nothing_to_unload": "没有可卸载的模型：尚未加载，或都在运行中。",
+    "models_busy": "运行中",
+    "models_idle": "空闲 {minutes} 分钟",
+    "models_fresh": "就绪",
+    "models_loading": "加载中",
+    "models_evicting": "移出中",
+    "models_total": "{count} 个模型，共 {size}",
+}
+
+SIGN_IN = {}
+
+ERRORS = {
+    "error_error": "操作未成功",
+    "error_input": "无法使用该输入",
+    "error_image": "无法使用这张图片",
+    "error_unknown_model": "未知模型",
+    "error_weights_missing": "本机还没有该模型的权重",
+    "error_weights_invalid": "权重文件已损坏，或属于另一个模型",
+    "error_package_missing": "缺少软件包",
+    "error_network": "网络无响应",
+    "error_device": "本机没有该设备",
+    "error_out_of_memory": "内存不足",
+    "error_budget": "这些模型无法同时放入内存",
+    "error_unsupported": "该模型不支持此操作",
+    "error_passport": "这些向量不可比较",
+    "error_store": "无法使用该向量文件",
+    "error_cancelled": "已停止",
+    "error_next": "下一步：{step}",
+    "error_internal": "程序内部出错",
+    "error_internal_detail": "详情见服务器日志，编号 {number}。您的文件没有改动。",
+}
+
+VECTORIZE: dict[str, str] = {}
+
+FOREGROUND = {
+    "foreground_will": "此页将把照片的各个部分与提示词逐一比较，判断哪些是前景、哪些是背景，并说明依据。",
+}
+
+POSE = {
+    "pose_will": "此页将把头部姿态（偏航、俯仰、翻滚角）写成文字，用 CLIP 编码，并展示编码如何随角度变化。",
+}
+
+RUNS = {
+    "runs_will": "此页将读取训练日志，绘制曲线，并判断一种方法是否真的优于另一种，而非偶然。",
+}
+
+WORDS: dict[str, str] = {**SHELL, **MODELS_PANEL, **SIGN_IN, **ERRORS, **VECTORIZE, **FOREGROUND, **POSE, **RUNS}
