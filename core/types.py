@@ -49,10 +49,14 @@ class Reject:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something done on the user's behalf that changes time or numbers (a halved batch, a move to the CPU, a cut prompt)."""
+    """Something done on the user's behalf that changes time or numbers (a halved batch, another device, a cut prompt).
+
+    `subject` is the one thing it concerns where there is one: the caption that was cut, in full.
+    """
 
     code: str
     text: str
+    subject: str = ""
 
 
 @dataclass(frozen=True)

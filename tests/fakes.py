@@ -73,7 +73,7 @@ class FakeEncoder(Encoder):
     """A tiny linear model over a 4×4 grid of mean colours.
 
     Args:
-        spec: dim, input size, id and whether there is a text tower are taken from it; two ids give two different models.
+        spec: dim, input size, id and whether there is a text tower are taken from it; two ids are two models.
         device, dtype: as of a real encoder; `preprocess` gives float32 in fp32 and uint8 otherwise.
         max_batch: larger batches raise `torch.OutOfMemoryError`, as a GPU would.
         before_encode: called with the batch first; may raise or wait.
@@ -159,7 +159,7 @@ class FakeEncoder(Encoder):
         for text in texts:
             words = text.lower().replace(",", " ").replace(".", " ").split()
             if len(words) > MAX_WORDS:
-                notices.append(Notice("text_cut", f"Caption cut to {MAX_WORDS} words: {text!r}"))
+                notices.append(Notice("text_cut", f"Caption cut to {MAX_WORDS} words: {text!r}", text))
                 words = words[:MAX_WORDS]
             row = _matrix(f"{self.spec.id}/no words", 1, self.spec.dim)[0].to(self.device) * 0.01
             for word in words:

@@ -60,7 +60,7 @@ class Encoder(ABC):
 
     @property
     def logit_scale(self) -> float:
-        """exp(logit_scale) of the checkpoint, clamped to 100 as in training. Raises `Unsupported` without a text tower."""
+        """exp(logit_scale) of the checkpoint, clamped to 100 as in training. `Unsupported` without a text tower."""
         raise Unsupported("This model has no text tower, hence no logit scale.", where=self.spec.id)
 
     @abstractmethod
@@ -74,7 +74,7 @@ class Encoder(ABC):
 
     @abstractmethod
     def encode_images(self, pixels_BCHW: torch.Tensor) -> torch.Tensor:
-        """`pixels_BCHW` (uint8 or float32, CPU or device) → `features_BD`, float32, on the model's device, not normalised."""
+        """`pixels_BCHW` (uint8 or float32) → `features_BD`, float32, on the model's device, not normalised."""
 
     def encode_texts(self, texts: Sequence[str]) -> tuple[torch.Tensor, list[Notice]]:
         """K captions → (`features_KD` float32 on the device, not normalised; a notice for each caption that was cut).

@@ -24,6 +24,7 @@ class Preprocessing:
         crop_px: centre crop, square; the model's input size.
         interpolation: `bicubic` or `bilinear`, antialiased.
         mean, std: per channel, for values scaled to 0..1.
+        resize_mode: `shortest` as above; `squash` resizes to the square, proportions not kept, nothing cropped.
     """
 
     resize_px: int
@@ -31,6 +32,7 @@ class Preprocessing:
     interpolation: Literal["bicubic", "bilinear"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    resize_mode: Literal["shortest", "squash"] = "shortest"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ class ModelSpec:
         files: file names looked for in `folder`, in this order.
         has_text: whether there is a text tower.
         advice: one line for the person who chooses.
+        elsewhere: further places of the same weights, relative to the weights folder, looked at after `files`.
         custom: found under `weights/custom/` rather than listed in the catalogue.
+        problem: why this entry cannot be loaded (a custom checkpoint with a bad configuration); empty if it can.
     """
 
     id: str
@@ -75,7 +79,9 @@ class ModelSpec:
     advice: str
     hub_id: str = ""
     url: str = ""
+    elsewhere: tuple[str, ...] = ()
     custom: bool = False
+    problem: str = ""
 
     @property
     def input_px(self) -> int:

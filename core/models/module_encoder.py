@@ -1,0 +1,63 @@
+"""What the encoders of all families share: a module, its preprocessing, its device and dtype."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from PIL import Image
+
+from core.models.checkpoint import size_bytes
+from core.models.encoder import Encoder
+from core.models.preprocess import Preprocessor
+from core.models.spec import ModelSpec
+
+
+class ModuleEncoder(Encoder):
+    """An `Encoder` around one `nn.Module`. Families say how features are taken from it.
+
+    Args:
+        spec, module, device, dtype, weights_sha256: see `Encoder`.
+        reference: the family's own transform, PIL image → normalised float32 `[3, H, W]`.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        module: torch.nn.Module,
+        device: torch.device,
+        dtype: torch.dtype,
+        weights_sha256: str,
+        reference: Callable[[Image.Image], torch.Tensor],
+    ) -> None:
+        self.spec = spec
+        self.module = module
+        self.device = device
+        self.dtype = dtype
+        self.weights_sha256 = weights_sha256
+        self.size_bytes = size_bytes(module)
+        self._preprocessor = Preprocessor(spec.preprocessing, reference, dtype)
+        self._dim: int | None = None
+
+    @property
+    def dim(self) -> int:
+        if self._dim is None:
+            self._dim = self._module_dim()
+        return self._dim
+
+    def preprocess(self, rgb_HWC: np.ndarray) -> torch.Tensor:
+        return self._preprocessor(rgb_HWC)
+
+    def encode_images(self, pixels_BCHW: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            return self._features(self._preprocessor.to_input(pixels_BCHW, self.device)).float()
+
+    @abstractmethod
+    def _features(self, input_BCHW: torch.Tensor) -> torch.Tensor:
+        """The module's image features `[B, D]`, in its own dtype, from normalised pixels in that dtype."""
+
+    @abstractmethod
+    def _module_dim(self) -> int:
+        """Width of the features, asked of the module rather than of the catalogue."""

@@ -1,0 +1,63 @@
+"""torchvision's classifiers as encoders: what enters the last linear layer is the vector.
+
+ResNet: 2048 channels averaged over the image; EfficientNet likewise; ViT: the class token after the last norm. The
+preprocessing is that of the weights (`weights.transforms()`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torchvision import models as zoo
+
+from core.models.checkpoint import materialise, read_state_dict
+from core.models.encoder import PatchTokens
+from core.models.module_encoder import ModuleEncoder
+from core.models.spec import ModelSpec
+
+
+def load(
+    spec: ModelSpec, path: Path, device: torch.device, dtype: torch.dtype, weights_sha256: str
+) -> TorchvisionEncoder:
+    """Strict; raises `WeightsInvalid`. The classifier's weights are checked, then dropped."""
+    module = materialise(
+        lambda: build(spec.architecture), read_state_dict(path), device=device, dtype=dtype, where=str(path)
+    )
+    setattr(module, _head_name(module), torch.nn.Identity())
+    weights = zoo.get_model_weights(spec.architecture)[spec.tag]
+    return TorchvisionEncoder(spec, module, device, dtype, weights_sha256, weights.transforms())
+
+
+def build(architecture: str) -> torch.nn.Module:
+    """The architecture without weights."""
+    return zoo.get_model(architecture, weights=None)
+
+
+class TorchvisionEncoder(ModuleEncoder):
+    """Patch tokens where the architecture is a ViT: the last norm's output, in the space of the class token."""
+
+    def _features(self, input_BCHW: torch.Tensor) -> torch.Tensor:
+        return self.module(input_BCHW)
+
+    def _module_dim(self) -> int:
+        if isinstance(self.module, zoo.VisionTransformer):
+            return int(self.module.hidden_dim)
+        if isinstance(self.module, zoo.ResNet):
+            return int(self.module.layer4[-1].bn3.num_features)
+        return int(self.module.features[-1].out_channels)
+
+    def patch_tokens(self, pixels_BCHW: torch.Tensor) -> PatchTokens:
+        vit = self.module
+        if not isinstance(vit, zoo.VisionTransformer):
+            return super().patch_tokens(pixels_BCHW)
+        with torch.inference_mode():
+            patches = vit._process_input(self._preprocessor.to_input(pixels_BCHW, self.device))
+            class_token = vit.class_token.expand(len(patches), -1, -1)
+            tokens = vit.encoder(torch.cat([class_token, patches], dim=1)).float()
+        side = vit.image_size // vit.patch_size
+        return PatchTokens(tokens[:, 0], tokens[:, 1:], (side, side))
+
+
+def _head_name(module: torch.nn.Module) -> str:
+    return next(name for name in ("fc", "classifier", "heads") if hasattr(module, name))

