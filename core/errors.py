@@ -45,9 +45,24 @@ class InputError(WorkbenchError, ValueError):
 
 
 class ImageRejected(InputError):
-    """One image cannot be used. Becomes a `Reject` row; never stops the others."""
+    """One image cannot be used. Becomes a `Reject` row; never stops the others.
+
+    `code_detail` is the reject's stable code: `empty | not_an_image | truncated | too_large | unreadable |
+    unsupported`.
+    """
 
     code = "image"
+
+    def __init__(self, what: str, *, where: str = "", next_step: str = "", code_detail: str = "unreadable") -> None:
+        super().__init__(what, where=where, next_step=next_step)
+        self.code_detail = code_detail
+
+    def __reduce__(self):
+        return _rebuild_rejected, (self.what, self.where, self.next_step, self.code_detail)
+
+
+def _rebuild_rejected(what: str, where: str, next_step: str, code_detail: str) -> ImageRejected:
+    return ImageRejected(what, where=where, next_step=next_step, code_detail=code_detail)
 
 
 class UnknownModel(InputError):

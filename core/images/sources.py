@@ -1,0 +1,158 @@
+"""Finds images: one file, a folder, a folder and everything below it. Nothing is opened here.
+
+In a folder the file name's suffix decides; a file named directly is tried whatever it is called. Whatever is passed
+over is counted and named in `Found.left_out`, so that forty files in a folder are forty rows, rejects and names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.errors import InputError
+from core.types import ImageSource, Notice, Reject
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a path holds.
+
+    Attributes:
+        sources: images by suffix, sorted by id; ids are POSIX paths relative to the folder.
+        left_out: files that are not images by their suffix, or hidden, relative to the folder, sorted.
+        not_entered: folders that were not searched (not asked for, or a link to a folder), sorted.
+        rejects: folders that could not be read.
+    """
+
+    sources: tuple[ImageSource, ...]
+    left_out: tuple[str, ...] = ()
+    not_entered: tuple[str, ...] = ()
+    rejects: tuple[Reject, ...] = ()
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What was passed over, in words with names."""
+        notices = []
+        if self.left_out:
+            kinds = "1 file that is" if len(self.left_out) == 1 else f"{len(self.left_out)} files that are"
+            text = f"{kinds} not an image by name or hidden: left out ({_some(self.left_out)})."
+            notices.append(Notice("left_out", text))
+        if self.not_entered:
+            folders = "1 folder" if len(self.not_entered) == 1 else f"{len(self.not_entered)} folders"
+            notices.append(Notice("not_entered", f"{folders} inside not entered ({_some(self.not_entered)})."))
+        return tuple(notices)
+
+
+def find(path: Path, recursive: bool = False) -> Found:
+    """The images at `path`: the file itself, or a folder's (flat; with `recursive` everything below too).
+
+    Links to files are followed; links to folders are not, so that a circle of links ends.
+
+    Raises:
+        InputError: nothing is there, or the folder may not be read.
+    """
+    try:
+        is_folder = path.is_dir()
+        if not is_folder and not os.path.lexists(path):
+            raise InputError(
+                "There is no such file or folder.", where=str(path), next_step="Check the path given as --image_path."
+            )
+    except (OSError, ValueError) as error:
+        raise InputError(f"The path cannot be read ({error}).", where=_printable(str(path))) from error
+    if not is_folder:
+        return Found((ImageSource(_printable(path.name), path=path),))
+    return _find_in_folder(path, recursive)
+
+
+def from_path(path: Path, recursive: bool = False) -> list[ImageSource]:
+    """`find(path, recursive).sources` as a list, for callers that report the rest by other means."""
+    return list(find(path, recursive).sources)
+
+
+def with_unique_ids(sources: Sequence[ImageSource]) -> tuple[list[ImageSource], list[Notice]]:
+    """The same sources, later ones of the same name called `name (2)`, `name (3)` …, and a notice if that happened."""
+    taken = {source.id for source in sources}
+    seen: set[str] = set()
+    unique, renamed = [], []
+    for source in sources:
+        image_id = source.id
+        if image_id in seen:
+            image_id = numbered(image_id, taken)
+            taken.add(image_id)
+            renamed.append(image_id)
+        seen.add(image_id)
+        unique.append(source if image_id == source.id else replace(source, id=image_id))
+    notices = [Notice("renamed", f"Images of the same name were numbered ({_some(renamed)}).")] if renamed else []
+    return unique, notices
+
+
+def numbered(name: str, taken: Iterable[str]) -> str:
+    """`name (2)` or the next number that is free; the suffix stays at the end: `a (2).jpg`."""
+    stem, dot, suffix = name.rpartition(".")
+    if not stem or "/" in suffix:
+        stem, dot, suffix = name, "", ""
+    number = 2
+    while f"{stem} ({number}){dot}{suffix}" in taken:
+        number += 1
+    return f"{stem} ({number}){dot}{suffix}"
+
+
+def is_image_name(name: str) -> bool:
+    """Whether the last part of a path looks like an image: a known suffix, not hidden."""
+    last = name.rpartition("/")[2]
+    return not last.startswith(".") and os.path.splitext(last)[1].lower() in SUFFIXES  # noqa: PTH122 - not a path
+
+
+def _find_in_folder(folder: Path, recursive: bool) -> Found:
+    sources: list[ImageSource] = []
+    left_out: list[str] = []
+    not_entered: list[str] = []
+    rejects: list[Reject] = []
+    waiting = [(folder, "")]
+    while waiting:
+        place, prefix = waiting.pop()
+        try:
+            entries = list(os.scandir(place))
+        except OSError as error:
+            if place == folder:
+                raise InputError(f"The folder cannot be read ({error.strerror}).", where=str(folder)) from error
+            rejects.append(Reject(prefix, "unreadable", f"The folder cannot be read: {error.strerror}."))
+            continue
+        for entry in entries:
+            image_id = prefix + _printable(entry.name)
+            if _leads_to_folder(entry):
+                hidden = entry.name.startswith(".")
+                if recursive and not hidden and not entry.is_symlink():
+                    waiting.append((Path(entry.path), image_id + "/"))
+                else:
+                    not_entered.append(image_id + "/")
+            elif is_image_name(entry.name):
+                sources.append(ImageSource(image_id, path=Path(entry.path)))
+            else:
+                left_out.append(image_id)
+    sources.sort(key=lambda source: source.id)
+    rejects.sort(key=lambda reject: reject.id)
+    return Found(tuple(sources), tuple(sorted(left_out)), tuple(sorted(not_entered)), tuple(rejects))
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: a file by its name, rejected when it is read
+        return False
+
+
+def _printable(name: str) -> str:
+    r"""A file name as text that any file format can hold: bytes that are no UTF-8 become `\xNN`."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _some(names: Sequence[str], at_most: int = 5) -> str:
+    more = f", … {len(names) - at_most} more" if len(names) > at_most else ""
+    return ", ".join(names[:at_most]) + more
