@@ -1,0 +1,617 @@
+"""The manager lends models: each is loaded once, kept within a memory budget, and never taken from whoever uses it.
+
+Read `ModelManager._obtain` first: it is the life of one request.
+
+    lease ─▶ queue ─▶ enter: room made, models pinned ─▶ load what is missing ─▶ use ─▶ give back
+               ▲                                              │
+               └────── a model turned out larger than thought ┘
+
+What holds whenever the lock is free, for every device:
+
+* The sizes of all entries together (measured when loaded, estimated or remembered while loading) are at most the
+  budget. A model that turns out larger than its estimate stays only if idle models can make up for it; otherwise it is
+  dropped, its true size is remembered, and the request queues for that.
+* A pinned model (one that a granted request holds) is never unloaded. The least recently used idle one goes first.
+* There is at most one entry for each key, so one load however many ask; those who share a load that fails all get its
+  error, and the next request tries again. Loads run one at a time, without the lock: building a network touches
+  process-wide torch state, and two loads would share one disk.
+* Newcomers enter in the order in which they came, device by device, even for a model that is loaded: otherwise a
+  stream of small requests could keep a large one out for ever. A job that holds a lease goes before all newcomers (they
+  wait for its end), so it can ask for the same model again, or for another, without waiting for them.
+* A request takes all its models at once. If a job still asks for more while it holds some, and jobs so wait for each
+  other, the youngest such request is refused.
+
+A job is known by its `cancel` event, or without one by its thread: share no event between jobs.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from core.errors import BudgetExceeded, Cancelled, InputError, OutOfMemory
+from core.models import catalogue, weights
+from core.models.device import (
+    DTYPE_BYTES,
+    Memory,
+    SystemMemory,
+    dtype_name,
+    dtype_notices,
+    is_out_of_memory,
+    pick_device,
+    pick_dtype,
+)
+from core.models.encoder import Encoder
+from core.models.spec import ModelSpec
+from core.models.text_cache import TextCache
+from core.settings import Settings
+from core.types import ModelStatus, Notice
+
+if TYPE_CHECKING:
+    import torch
+
+CANCEL_POLL_S = 0.1  # an Event cannot wake a Condition, so a waiter that has one looks at it this often
+
+
+class Lease:
+    """A model lent until the `with` block ends.
+
+    Attributes:
+        load_s: seconds that loading took; 0.0 if the model was loaded already.
+        notices: what the manager did on the user's behalf (moved to the CPU, a slow dtype).
+    """
+
+    def __init__(self, encoder: Encoder, load_s: float, notices: list[Notice]) -> None:
+        self._encoder: Encoder | None = encoder
+        self.load_s = load_s
+        self.notices = notices
+
+    @property
+    def encoder(self) -> Encoder:
+        assert self._encoder is not None, "the lease has ended; use the encoder inside its `with` block"
+        return self._encoder
+
+    def _end(self) -> None:
+        self._encoder = None  # a forgotten lease must not keep an evicted model in memory
+
+
+class _Key(NamedTuple):
+    """What makes two loaded models different. `file_state` changes when another file takes the weights' place."""
+
+    model_id: str
+    device: str
+    dtype: str
+    file_state: tuple[int, int] | None
+
+
+@dataclass(eq=False)
+class _Entry:
+    """A model that is loaded, or room reserved for one."""
+
+    key: _Key
+    spec: ModelSpec
+    device: torch.device
+    dtype: torch.dtype
+    size_bytes: int
+    last_used_s: float
+    state: str = "loading"  # loading | ready; out of the table: failed | outgrown
+    claimed: bool = False  # a thread is at work on the load
+    encoder: Encoder | None = None
+    load_s: float = 0.0
+    error: Exception | None = None
+
+
+@dataclass(eq=False)
+class _Request:
+    """One call of `lease_many`. It is in the queue, or granted (and holds its entries), or done."""
+
+    job: object
+    device: torch.device
+    dtype: torch.dtype
+    keys: list[_Key]  # as asked for; may repeat
+    specs: dict[_Key, ModelSpec]
+    ticket: int
+    entries: dict[_Key, _Entry] = field(default_factory=dict)
+    found_loaded: set[_Key] = field(default_factory=set)
+
+
+class ModelManager:
+    """Lends encoders to every part of the project. Thread-safe.
+
+    Args:
+        settings: weights folder, budgets, idle time.
+        load: makes an encoder; default: `core.models.weights.load_encoder`.
+        memory: budgets and free memory; default: this machine's.
+        clock: seconds, monotonic.
+        find: model id → catalogue entry; default: the catalogue and the custom checkpoints.
+
+    Attributes:
+        find: model id → catalogue entry; raises `UnknownModel`.
+        text_cache: embeddings of captions, shared by all who use this manager.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        load: Callable[[ModelSpec, torch.device, torch.dtype], Encoder] | None = None,
+        memory: Memory | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        find: Callable[[str], ModelSpec] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.text_cache = TextCache()
+        self._from_files = load is None
+        self._load_encoder = load or (
+            lambda spec, device, dtype: weights.load_encoder(spec, settings.weights_dir, device, dtype)
+        )
+        self.find = find or (lambda model_id: catalogue.find(model_id, settings.weights_dir))
+        self._memory = memory or SystemMemory(settings)
+        self._clock = clock
+
+        self._changed = threading.Condition()  # guards everything below; notified at every change
+        self._entries: dict[_Key, _Entry] = {}  # least recently used first
+        self._queue: list[_Request] = []
+        self._granted: list[_Request] = []
+        self._measured_bytes: dict[_Key, int] = {}
+        self._tickets = itertools.count()
+        self._load_running = False
+        self._closed = False
+        self._janitor: threading.Thread | None = None
+
+    # ---- what others call ----
+
+    @contextmanager
+    def lease(
+        self, model_id: str, device: str = "auto", dtype: str = "auto", cancel: threading.Event | None = None
+    ) -> Iterator[Lease]:
+        """Borrow one model for a `with` block; see `lease_many`."""
+        with self.lease_many([model_id], device, dtype, cancel) as leases:
+            yield leases[0]
+
+    @contextmanager
+    def lease_many(
+        self,
+        model_ids: Sequence[str],
+        device: str = "auto",
+        dtype: str = "auto",
+        cancel: threading.Event | None = None,
+    ) -> Iterator[list[Lease]]:
+        """Borrow several models for a `with` block, all or none, in the order given.
+
+        Waits for room and for loads. When an accelerator cannot take them, the CPU does, and a notice says so.
+
+        Args:
+            model_ids: catalogue ids; an id may stand there twice.
+            device: `auto | cpu | gpu | cuda:N | mps`; `auto` is the settings' device. Where that leaves a choice, a GPU
+                that has these models already comes before the freest.
+            dtype: `auto | fp32 | bf16 | fp16`; `auto` is the settings' dtype.
+            cancel: ends the waiting when set; also tells the manager which leases are one job's.
+
+        Raises:
+            UnknownModel, DeviceUnavailable, InputError: for names that mean nothing here.
+            WeightsMissing, WeightsInvalid: from loading.
+            BudgetExceeded: the models can never fit together. OutOfMemory: loading ran out of memory.
+            Cancelled: `cancel` was set, or the manager was closed.
+        """
+        if not model_ids:
+            raise InputError("No model was named.", next_step="Name at least one; `python -m core models list`.")
+        device = self.settings.device if device.strip().lower() == "auto" else device
+        dtype = self.settings.dtype if dtype.strip().lower() == "auto" else dtype
+        request, notices = self._obtain_or_move(model_ids, device, dtype, cancel)
+        leases: list[Lease] = []
+        try:
+            leases = [self._lease_of(request, key, notices) for key in request.keys]
+            yield leases
+        finally:
+            for lease in leases:
+                lease._end()
+            self._give_back(request)
+
+    def status(self) -> list[ModelStatus]:
+        """Every model that is loaded or loading, the most recently used first."""
+        with self._changed:
+            self._unload_idle()
+            now_s = self._clock()
+            return [
+                ModelStatus(
+                    model_id=entry.key.model_id,
+                    device=entry.key.device,
+                    dtype=entry.key.dtype,
+                    state=entry.state,
+                    size_bytes=entry.size_bytes,
+                    leases=self._pins(entry),
+                    load_s=entry.load_s,
+                    last_used_s_ago=max(0.0, now_s - entry.last_used_s),
+                )
+                for entry in reversed(self._entries.values())
+            ]
+
+    def unload(self, model_id: str | None = None, device: torch.device | None = None) -> int:
+        """Unload what nobody uses: one model or all, on one device or on all. Returns how many were unloaded."""
+        with self._changed:
+            idle = [
+                entry
+                for entry in self._idle()
+                if model_id in (None, entry.key.model_id) and device in (None, entry.device)
+            ]
+            self._evict(idle)
+            return len(idle)
+
+    def release_memory(self, device: torch.device) -> None:
+        """Give memory that was freed, but is kept for reuse, back to the device. For use after memory ran out."""
+        self._memory.release(device)
+
+    def close(self) -> None:
+        """Release every waiter with `Cancelled` and unload everything; models in use go when they are given back."""
+        with self._changed:
+            self._closed = True
+            self._evict(self._idle())
+            self._changed.notify_all()
+
+    # ---- the life of a request ----
+
+    def _obtain_or_move(
+        self, model_ids: Sequence[str], device: str, dtype: str, cancel: threading.Event | None
+    ) -> tuple[_Request, list[Notice]]:
+        """Obtain the models on the device named, or on the CPU if an accelerator has no room for them."""
+        request = self._request(model_ids, self._choose_device(model_ids, device), dtype, cancel)
+        try:
+            self._obtain(request, cancel)
+            return request, dtype_notices(request.dtype, request.device)
+        except OutOfMemory as error:
+            if request.device.type == "cpu":
+                raise
+            reason = error.what
+        moved = moved_to_cpu(", ".join(model_ids), request.device, reason)
+        request = self._request(model_ids, pick_device("cpu"), cpu_dtype_name(dtype), cancel)
+        self._obtain(request, cancel)
+        return request, [moved, *dtype_notices(request.dtype, request.device)]
+
+    def _obtain(self, request: _Request, cancel: threading.Event | None) -> None:
+        """Return when every model of the request is loaded and pinned; raise with nothing held."""
+        try:
+            with self._changed:
+                self._line_up(request)
+            while (entry := self._next_to_load(request, cancel)) is not None:
+                self._load(entry)
+        except BaseException:
+            self._give_back(request)
+            raise
+
+    def _next_to_load(self, request: _Request, cancel: threading.Event | None) -> _Entry | None:
+        """Wait for the request's turn. Returns a model to load, claimed for this thread; None when all are ready."""
+        with self._changed:
+            while True:
+                if self._closed:
+                    raise Cancelled("The model manager was closed.")
+                if cancel is not None and cancel.is_set():
+                    raise Cancelled("Stopped while waiting for a model.")
+                if request in self._queue:
+                    self._refuse_the_impossible(request)
+                    if self._may_enter(request):
+                        self._enter(request)
+                        continue
+                else:
+                    states = {entry.state for entry in request.entries.values()}
+                    if "failed" in states:
+                        error = next(entry.error for entry in request.entries.values() if entry.error is not None)
+                        raise _copy_of(error) from error
+                    if "outgrown" in states:
+                        self._leave(request)
+                        self._line_up(request)  # its old ticket keeps its place
+                        continue
+                    if states == {"ready"}:
+                        return None
+                    unclaimed = [e for e in request.entries.values() if e.state == "loading" and not e.claimed]
+                    if unclaimed and not self._load_running:
+                        self._load_running = unclaimed[0].claimed = True
+                        return unclaimed[0]
+                self._changed.wait(CANCEL_POLL_S if cancel is not None else None)
+
+    def _give_back(self, request: _Request) -> None:
+        """End a request, whatever state it is in."""
+        with self._changed:
+            self._leave(request)
+            if request in self._queue:
+                self._queue.remove(request)
+            if self._closed:
+                self._evict(self._idle())
+            self._changed.notify_all()
+
+    # ---- loading; called without the lock ----
+
+    def _load(self, entry: _Entry) -> None:
+        """Load a claimed entry and let everyone know how it went."""
+        encoder: Encoder | None = None
+        error: Exception | None = None
+        begin_s = self._clock()
+        try:
+            encoder = self._load_or_make_room(entry)
+        except Exception as caught:
+            traceback.clear_frames(caught.__traceback__)  # kept for the waiters, it must not keep tensors
+            error = caught
+        finally:
+            with self._changed:
+                self._load_running = entry.claimed = False  # after KeyboardInterrupt another waiter takes the load over
+                if encoder is not None:
+                    entry.load_s = self._clock() - begin_s
+                    self._settle(entry, encoder)
+                elif error is not None:
+                    entry.state, entry.error = "failed", error
+                    del self._entries[entry.key]
+                self._changed.notify_all()
+
+    def _load_or_make_room(self, entry: _Entry) -> Encoder:
+        """Load; when memory runs out in spite of the budget, unload what is idle and try once more."""
+        for _attempt in range(2):
+            try:
+                return self._load_encoder(entry.spec, entry.device, entry.dtype)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                # Outside of this block the error is gone, and with it what the failed load had taken.
+            unloaded = self.unload(device=entry.device)
+            self._memory.release(entry.device)
+            if unloaded == 0:
+                break
+        raise OutOfMemory(
+            f"Memory ran out on {entry.key.device} while the model was loading.",
+            where=entry.key.model_id,
+            next_step="Choose a smaller model, or --device cpu; or close other programs.",
+        )
+
+    # ---- everything below is called with the lock held ----
+
+    def _line_up(self, request: _Request) -> None:
+        self._queue.append(request)
+        self._changed.notify_all()  # it may close a ring of jobs that wait for each other, and another be refused
+
+    def _settle(self, entry: _Entry, encoder: Encoder) -> None:
+        """Replace the estimate by the truth, and keep the model if the truth has room."""
+        self._measured_bytes[entry.key] = entry.size_bytes = encoder.size_bytes
+        self._make_room(entry.device, 0, keep=())
+        if self._used_bytes(entry.device) <= self._memory.budget_bytes(entry.device):
+            entry.state, entry.encoder = "ready", encoder
+            self._start_janitor()
+        else:
+            entry.state = "outgrown"
+            del self._entries[entry.key]
+
+    def _may_enter(self, request: _Request) -> bool:
+        """Whether it is the request's turn and there is room, if idle models leave."""
+        if not self._fits(request, self._holders()):
+            return False
+        if request.job in self._holders():
+            return True
+        return not any(
+            other.job in self._holders() or other.ticket < request.ticket
+            for other in self._queue
+            if other.device == request.device
+        )
+
+    def _enter(self, request: _Request) -> None:
+        """Make room, reserve what is missing, pin everything."""
+        missing = [key for key in request.specs if key not in self._entries]
+        self._make_room(request.device, sum(self._size_bytes(request, key) for key in missing), keep=request.specs)
+        for key, spec in request.specs.items():
+            entry = self._entries.pop(key, None) or _Entry(
+                key, spec, request.device, request.dtype, self._size_bytes(request, key), self._clock()
+            )
+            if entry.state == "ready":
+                request.found_loaded.add(key)
+            self._entries[key] = request.entries[key] = entry  # to the end: used last
+        self._queue.remove(request)
+        self._granted.append(request)
+        self._changed.notify_all()
+
+    def _leave(self, request: _Request) -> None:
+        """Unpin a request's entries; a reservation that nobody waits for any more goes with it."""
+        if request in self._granted:
+            self._granted.remove(request)
+        for key, entry in request.entries.items():
+            if self._entries.get(key) is entry:
+                entry.last_used_s = self._clock()
+                self._entries[key] = self._entries.pop(key)
+                if entry.state == "loading" and not entry.claimed and self._pins(entry) == 0:
+                    del self._entries[key]
+        request.entries.clear()
+        request.found_loaded.clear()
+
+    def _refuse_the_impossible(self, request: _Request) -> None:
+        """Raise `BudgetExceeded` if the request could wait for ever."""
+        budget_bytes = self._memory.budget_bytes(request.device)
+        wanted_bytes = sum(self._size_bytes(request, key) for key in request.specs)
+        names = ", ".join(key.model_id for key in request.specs)
+        if wanted_bytes > budget_bytes:
+            raise BudgetExceeded(
+                f"{_gib(wanted_bytes)} of models do not fit the {_gib(budget_bytes)} that models may take on "
+                f"{request.device}.",
+                where=names,
+                next_step="Choose fewer or smaller models, bf16, or another device.",
+            )
+        deadlocked = self._deadlocked()
+        if deadlocked and request is max(deadlocked, key=lambda other: other.ticket):
+            raise BudgetExceeded(
+                f"There is no room on {request.device} beside the models that this job and other waiting jobs hold.",
+                where=names,
+                next_step="Ask for all the models of a job at once, or choose smaller ones.",
+            )
+
+    def _deadlocked(self) -> list[_Request]:
+        """Requests of jobs that wait for each other: each holds models, and needs the room that another's take.
+
+        Jobs that do not wait are taken to end some day; then any waiting job that fits can go on and end, and so forth.
+        """
+        holders = self._holders()
+        waiting = [request for request in self._queue if request.job in holders]
+        while True:
+            waiting_jobs = {request.job for request in waiting}
+            able = [request for request in waiting if self._fits(request, waiting_jobs)]
+            if not able:
+                return waiting
+            waiting = [request for request in waiting if request not in able]
+
+    def _fits(self, request: _Request, jobs: set[object]) -> bool:
+        """Whether the request would have room beside what these jobs hold."""
+        kept = {
+            entry.key: entry.size_bytes
+            for granted in self._granted
+            if granted.job in jobs
+            for entry in granted.entries.values()
+            if entry.device == request.device and self._entries.get(entry.key) is entry
+        }
+        wanted = {key: self._size_bytes(request, key) for key in request.specs}
+        return sum({**wanted, **kept}.values()) <= self._memory.budget_bytes(request.device)
+
+    def _holders(self) -> set[object]:
+        return {request.job for request in self._granted}
+
+    def _pins(self, entry: _Entry) -> int:
+        return sum(entry in request.entries.values() for request in self._granted)
+
+    def _idle(self) -> list[_Entry]:
+        """Loaded models that nobody holds, the least recently used first."""
+        return [entry for entry in self._entries.values() if entry.state == "ready" and self._pins(entry) == 0]
+
+    def _used_bytes(self, device: torch.device) -> int:
+        return sum(entry.size_bytes for entry in self._entries.values() if entry.device == device)
+
+    def _size_bytes(self, request: _Request, key: _Key) -> int:
+        """What a model takes: as it is loaded now, as it was measured before, or as its parameters suggest."""
+        if key in self._entries:
+            return self._entries[key].size_bytes
+        estimate_bytes = int(request.specs[key].params_m * 1e6) * DTYPE_BYTES[key.dtype]
+        return self._measured_bytes.get(key, estimate_bytes)
+
+    def _make_room(self, device: torch.device, needed_bytes: int, keep: Sequence[_Key] | dict[_Key, ModelSpec]) -> None:
+        """Unload idle models, the least recently used first, until the budget and the device itself have room.
+
+        The budget binds. The memory that is really free may be short because of other programs, which no waiting
+        mends: then everything idle goes, and the load is tried.
+        """
+        evictable = [entry for entry in self._idle() if entry.device == device and entry.key not in keep]
+        evicted = []
+        budget_bytes = self._memory.budget_bytes(device)
+        while evictable and self._used_bytes(device) + needed_bytes > budget_bytes:
+            evicted.append(evictable.pop(0))
+            self._drop(evicted[-1])
+        while evictable and needed_bytes and self._free_bytes(device) < needed_bytes:
+            evicted.append(evictable.pop(0))
+            self._drop(evicted[-1])
+        if evicted:
+            self._memory.release(device)
+
+    def _free_bytes(self, device: torch.device) -> float:
+        """Memory really free on the device, less what loads under way are going to take."""
+        free_bytes = self._memory.free_bytes(device)
+        if free_bytes is None:
+            return float("inf")
+        reserved_bytes = sum(
+            e.size_bytes for e in self._entries.values() if e.device == device and e.state == "loading"
+        )
+        return free_bytes - reserved_bytes
+
+    def _evict(self, entries: list[_Entry]) -> None:
+        for entry in entries:
+            self._drop(entry)
+        for device in {entry.device for entry in entries}:
+            self._memory.release(device)
+        if entries:
+            self._changed.notify_all()
+
+    def _drop(self, entry: _Entry) -> None:
+        entry.encoder = None
+        del self._entries[entry.key]
+
+    # ---- idle models ----
+
+    def _unload_idle(self) -> None:
+        """Unload what nobody has used for `settings.idle_unload_s`."""
+        idle_s = self.settings.idle_unload_s
+        if idle_s > 0:
+            now_s = self._clock()
+            self._evict([entry for entry in self._idle() if now_s - entry.last_used_s >= idle_s])
+
+    def _start_janitor(self) -> None:
+        """A daemon thread that unloads idle models while nobody calls; it lives as long as models are loaded."""
+        if self.settings.idle_unload_s > 0 and self._janitor is None:
+            self._janitor = threading.Thread(target=self._keep_tidy, name="model-janitor", daemon=True)
+            self._janitor.start()
+
+    def _keep_tidy(self) -> None:
+        with self._changed:
+            while self._entries and not self._closed:
+                self._unload_idle()
+                ages_s = [self._clock() - entry.last_used_s for entry in self._idle()]
+                self._changed.wait(max(0.01, self.settings.idle_unload_s - max(ages_s, default=0.0)))
+            self._janitor = None
+
+    # ---- making requests and leases; called without the lock ----
+
+    def _choose_device(self, model_ids: Sequence[str], name: str) -> torch.device:
+        """The device named; where it is any GPU, rather one that has these models than the freest."""
+        device = pick_device(name)
+        if device.type == "cuda" and name.strip().lower() in ("auto", "gpu", "cuda"):
+            with self._changed:
+                homes = Counter(
+                    entry.device
+                    for entry in self._entries.values()
+                    if entry.device.type == "cuda" and entry.key.model_id in model_ids
+                )
+            if homes:
+                return homes.most_common(1)[0][0]
+        return device
+
+    def _request(
+        self, model_ids: Sequence[str], device: torch.device, dtype: str, cancel: threading.Event | None
+    ) -> _Request:
+        torch_dtype = pick_dtype(dtype, device)
+        specs = [self.find(model_id) for model_id in model_ids]
+        keys = [_Key(spec.id, str(device), dtype_name(torch_dtype), self._file_state(spec)) for spec in specs]
+        job = cancel if cancel is not None else threading.get_ident()
+        return _Request(job, device, torch_dtype, keys, dict(zip(keys, specs, strict=True)), next(self._tickets))
+
+    def _file_state(self, spec: ModelSpec) -> tuple[int, int] | None:
+        """(mtime_ns, bytes) of the weight file: a file that was replaced is another model. None where there is none."""
+        path = weights.locate(spec, self.settings.weights_dir) if self._from_files else None
+        try:
+            stat = path.stat() if path is not None else None
+        except OSError:  # gone since: loading it will say so
+            stat = None
+        return None if stat is None else (stat.st_mtime_ns, stat.st_size)
+
+    def _lease_of(self, request: _Request, key: _Key, notices: list[Notice]) -> Lease:
+        entry = request.entries[key]
+        assert entry.encoder is not None, "a granted request holds loaded models"
+        return Lease(entry.encoder, 0.0 if key in request.found_loaded else entry.load_s, list(notices))
+
+
+def moved_to_cpu(model: str, device: torch.device, reason: str) -> Notice:
+    """The notice of a move to the CPU."""
+    return Notice("oom_cpu", f"{model}: moved from {device} to the CPU. {reason}", model)
+
+
+def cpu_dtype_name(name: str) -> str:
+    """The dtype for work that moves to the CPU: the same, so that numbers stay comparable; fp32 for fp16."""
+    return "fp32" if name.strip().lower() == "fp16" else name
+
+
+def _copy_of(error: Exception) -> Exception:
+    """Several threads raise the error of a shared load, and raising changes an exception: each gets its own."""
+    try:
+        return copy.copy(error)
+    except Exception:  # of a class that cannot be copied
+        return error
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.2f} GiB"
