@@ -1,0 +1,21 @@
+"""Small pictures for tooltips, maps and grids, as data URIs: they travel with the result and need no further request."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+
+THUMBNAIL_PX = 96
+THUMBNAIL_LIMIT = 500
+"""Thumbnails made for one result, about 2 kB each; further images are shown by name (the page says so)."""
+
+
+def data_uri(rgb_HWC: np.ndarray) -> str:
+    """An upright uint8 RGB image as a WebP data URI, at its own size."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(rgb_HWC).save(buffer, "WEBP", quality=72, method=2)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

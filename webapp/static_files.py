@@ -1,0 +1,34 @@
+"""Scripts and styles of our own components, served from this machine. Addresses are relative to the page, so that they
+also hold behind a proxy's prefix."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+import gradio as gr
+
+STATIC_DIR = Path(__file__).resolve().parent / "static"
+
+
+def plotly_js() -> Path:
+    """plotly.js as the installed Python package ships it: the one version that its figures are written for."""
+    import plotly
+
+    return Path(plotly.__file__).resolve().parent / "package_data" / "plotly.min.js"
+
+
+def declare() -> None:
+    """Let Gradio serve `webapp/static/` and plotly.js. Harmless when called again."""
+    gr.set_static_paths([STATIC_DIR, plotly_js()])
+
+
+def url(path: Path) -> str:
+    return f"gradio_api/file={path.as_posix()}"
+
+
+def head(component: str) -> str:
+    """The `head=` of a component whose script and style are `static/COMPONENT.js` and `.css`; loaded once per page."""
+    script = html.escape(url(STATIC_DIR / f"{component}.js"))
+    style = html.escape(url(STATIC_DIR / f"{component}.css"))
+    return f'<link rel="stylesheet" href="{style}"><script src="{script}"></script>'
