@@ -1,0 +1,250 @@
+"""The passport of stored vectors: what made them, precisely enough to tell whether others may be compared with them.
+
+A difference in model, weights, preprocessing or normalisation refuses; another library version, dtype or device only
+warns, and then the canaries decide: a few synthetic images whose vectors are stored with the file and computed again.
+No torch at import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from core.models.encoder import Encoder
+
+FORMAT = 1
+
+# Libraries whose version can change a vector, by family; all families share the first three.
+_SHARED_LIBRARIES = ("torch", "torchvision", "pillow")
+_FAMILY_LIBRARIES = {
+    "openai_clip": ("open_clip_torch",),
+    "open_clip": ("open_clip_torch", "timm"),
+    "torchvision": (),
+    "efficientnet_lite": ("efficientnet-lite-pytorch",),
+}
+
+# Least cosine between a stored canary and the same one now. fp32 differs by rounding alone; sixteen bits were measured
+# at 0.997 and above on trained weights (EfficientNet-Lite0 in bf16).
+MIN_COSINE_FP32 = 0.9999
+MIN_COSINE_16_BIT = 0.99
+
+CanaryVectors = list[list[float]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between two passports.
+
+    Attributes:
+        refused: differences that make vectors incomparable; empty if they may be compared.
+        warnings: differences that may change the last digits.
+    """
+
+    refused: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def model_passport(encoder: Encoder) -> dict[str, Any]:
+    """What one encoder is, as plain JSON values."""
+    spec = encoder.spec
+    image = {**asdict(spec.preprocessing), "mode": "reference" if _dtype(encoder) == "float32" else "fast"}
+    return {
+        "model_id": spec.id,
+        "architecture": spec.architecture,
+        "weights_sha256": encoder.weights_sha256,
+        "dim": encoder.dim,
+        "dtype": _dtype(encoder),
+        "device": encoder.device.type,
+        "preprocessing": {**image, "mean": list(spec.preprocessing.mean), "std": list(spec.preprocessing.std)},
+        "libraries": _versions((*_SHARED_LIBRARIES, *_FAMILY_LIBRARIES[spec.family])),
+    }
+
+
+def table_passport(
+    member_passports: Sequence[Mapping[str, Any]],
+    normalize: bool,
+    canaries: Sequence[CanaryVectors] = (),
+) -> dict[str, Any]:
+    """The passport of a table of vectors.
+
+    Args:
+        member_passports: one `model_passport` for each member, in the order of concatenation.
+        normalize: whether each member's features were L2-normalised before they were concatenated.
+        canaries: `canary_vectors` of each member, in the same order.
+    """
+    return {
+        "format": FORMAT,
+        "normalize": normalize,
+        "members": [dict(passport) for passport in member_passports],
+        "canaries": [[list(vector) for vector in vectors] for vectors in canaries],
+    }
+
+
+def canary_images() -> tuple[np.ndarray, ...]:
+    """Three uint8 `rgb_HWC`: ramps behind a lattice, a board with a disc, noise. Integer arithmetic only, hence the same everywhere.
+
+    Different sizes and shapes, so that resize and crop are tried too.
+    """
+    return _ramps(180, 240), _board(300, 260), _noise(97, 131)
+
+
+def canary_vectors(encoder: Encoder) -> CanaryVectors:
+    """The raw features of the canary images, five significant digits."""
+    import torch
+
+    pixels = torch.stack([encoder.preprocess(image) for image in canary_images()])
+    features_BD = encoder.encode_images(pixels).cpu().numpy()
+    return [[float(f"{value:.5g}") for value in row] for row in features_BD.tolist()]
+
+
+def compare(stored: Mapping[str, Any], current: Mapping[str, Any]) -> Comparison:
+    """Compares the passport in a file with the one that the same models would give now. Never raises.
+
+    Either may lack canaries; then they decide nothing.
+    """
+    refused: list[str] = []
+    warnings: list[str] = []
+    if stored.get("format") != FORMAT:
+        return Comparison((f"the passport has format {stored.get('format')!r}, this version reads {FORMAT}",), ())
+    if stored.get("normalize") != current.get("normalize"):
+        refused.append(f"normalize was {stored.get('normalize')}, now {current.get('normalize')}")
+    stored_members, current_members = _members(stored), _members(current)
+    stored_ids = [member.get("model_id") for member in stored_members]
+    current_ids = [member.get("model_id") for member in current_members]
+    if stored_ids != current_ids:
+        refused.append(f"the models were {_joined(stored_ids)}, now {_joined(current_ids)}")
+        return Comparison(tuple(refused), ())
+    for before, now in zip(stored_members, current_members, strict=True):
+        _compare_member(before, now, refused, warnings)
+    _compare_canaries(stored, current, stored_members, current_members, refused)
+    return Comparison(tuple(refused), tuple(warnings))
+
+
+# --- comparing ------------------------------------------------------------------------------------------------------
+
+
+def _compare_member(before: Mapping[str, Any], now: Mapping[str, Any], refused: list[str], warnings: list[str]) -> None:
+    name = now.get("model_id")
+    for key, words in (("weights_sha256", "weights"), ("architecture", "architecture"), ("dim", "dimension")):
+        if before.get(key) != now.get(key):
+            refused.append(f"{name}: the {words} were {_short(before.get(key))}, now {_short(now.get(key))}")
+    image_before, image_now = _mapping(before.get("preprocessing")), _mapping(now.get("preprocessing"))
+    for key in sorted({*image_before, *image_now} - {"mode"}):
+        if image_before.get(key) != image_now.get(key):
+            refused.append(f"{name}: preprocessing {key} was {image_before.get(key)}, now {image_now.get(key)}")
+    # the mode follows the dtype, and both move vectors by less than a cosine of 0.01
+    for key, was, is_now in (
+        ("dtype", before.get("dtype"), now.get("dtype")),
+        ("preprocessing mode", image_before.get("mode"), image_now.get("mode")),
+        ("device", before.get("device"), now.get("device")),
+    ):
+        if was != is_now:
+            warnings.append(f"{name}: {key} was {was}, now {is_now}")
+    versions_before, versions_now = _mapping(before.get("libraries")), _mapping(now.get("libraries"))
+    for library in sorted({*versions_before, *versions_now}):
+        if versions_before.get(library) != versions_now.get(library):
+            warnings.append(f"{name}: {library} was {versions_before.get(library)}, now {versions_now.get(library)}")
+
+
+def _compare_canaries(
+    stored: Mapping[str, Any],
+    current: Mapping[str, Any],
+    stored_members: list[Mapping[str, Any]],
+    current_members: list[Mapping[str, Any]],
+    refused: list[str],
+) -> None:
+    before, now = stored.get("canaries") or [], current.get("canaries") or []
+    if not before or not now:
+        return
+    if len(before) != len(stored_members) or len(now) != len(current_members):
+        refused.append("the passport does not hold canaries for every model")
+        return
+    for member_before, member_now, vectors_before, vectors_now in zip(
+        stored_members, current_members, before, now, strict=True
+    ):
+        cosine = _least_cosine(vectors_before, vectors_now)
+        precise = member_before.get("dtype") == member_now.get("dtype") == "float32"
+        least = MIN_COSINE_FP32 if precise else MIN_COSINE_16_BIT
+        if not cosine >= least:  # a NaN refuses too
+            refused.append(
+                f"{member_now.get('model_id')}: the canary images give other vectors "
+                f"(cosine {cosine:.5f}, at least {least} is needed)"
+            )
+
+
+def _least_cosine(vectors_before: Any, vectors_now: Any) -> float:
+    try:
+        before_BD, now_BD = np.asarray(vectors_before, dtype=np.float64), np.asarray(vectors_now, dtype=np.float64)
+    except (TypeError, ValueError):
+        return float("nan")
+    if before_BD.shape != now_BD.shape or before_BD.ndim != 2 or not before_BD.size:
+        return float("nan")
+    norms_B = np.linalg.norm(before_BD, axis=1) * np.linalg.norm(now_BD, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.min((before_BD * now_BD).sum(axis=1) / norms_B))
+
+
+def _members(passport: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    members = passport.get("members")
+    return [_mapping(member) for member in members] if isinstance(members, list) else []
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _joined(ids: list[Any]) -> str:
+    return ", ".join(str(model_id) for model_id in ids) or "none"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text[:12] + "…" if len(text) > 40 else text
+
+
+def _dtype(encoder: Encoder) -> str:
+    return str(encoder.dtype).removeprefix("torch.")
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+# --- canaries -------------------------------------------------------------------------------------------------------
+
+
+def _ramps(height_px: int, width_px: int) -> np.ndarray:
+    rows, columns = np.mgrid[0:height_px, 0:width_px]
+    red = columns * 255 // (width_px - 1)
+    green = rows * 255 // (height_px - 1)
+    blue = (rows + columns) * 255 // (height_px + width_px - 2)
+    ramps = np.stack([red, green, blue], axis=-1)
+    lattice = (rows // 10 % 3 == 0) | (columns // 14 % 3 == 0)  # bare ramps excite too little for sixteen bits
+    return np.where(lattice[..., None], 255 - ramps, ramps).astype(np.uint8)
+
+
+def _board(height_px: int, width_px: int) -> np.ndarray:
+    rows, columns = np.mgrid[0:height_px, 0:width_px]
+    light = (rows // 32 + columns // 32) % 2 == 0
+    image = np.where(light[..., None], np.array([225, 215, 190]), np.array([40, 70, 45]))
+    inside = (rows - height_px // 2) ** 2 + (columns - width_px // 2) ** 2 < (width_px // 3) ** 2
+    return np.where(inside[..., None], np.array([210, 45, 35]), image).astype(np.uint8)
+
+
+def _noise(height_px: int, width_px: int) -> np.ndarray:
+    """Numerical Recipes' linear congruential generator, started anew at every value's own index."""
+    state = np.arange(height_px * width_px * 3, dtype=np.uint32)
+    for _ in range(3):
+        state = state * np.uint32(1664525) + np.uint32(1013904223)
+        state ^= state >> np.uint32(13)
+    return (state >> np.uint32(24)).astype(np.uint8).reshape(height_px, width_px, 3)
