@@ -1,7 +1,7 @@
 """Serve the app: `python -m webapp [--host --port --share --auth USER:PASSWORD …]`.
 
-The order matters for a quick start: read the options, make a private temporary folder, only then import Gradio; the page
-is up before torch, which a thread imports behind it.
+The order matters for a quick start: read the options, make a private temporary folder, only then import Gradio; the
+page is up before torch, which a thread imports behind it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import secrets
 import signal
 import socket
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InputError, WorkbenchError
 from core.settings import Settings
+from webapp.scratch import private_temp_dir, sweep_now_and_then
 
 if TYPE_CHECKING:
     from webapp.access import Door
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run until interrupted. Returns the exit status: 0, or 2 when the options cannot be used."""
     options = _parser().parse_args(argv)
     try:
-        with _private_temp_dir() as temp_dir:
+        with private_temp_dir() as temp_dir:
             _serve(options, temp_dir)
     except WorkbenchError as error:
         print(f"webapp: {error}", file=sys.stderr)
@@ -63,19 +63,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-@contextmanager
-def _private_temp_dir() -> Iterator[Path]:
-    """A fresh folder (mode 0700) for every temporary file of this process and of Gradio; removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="clip-workbench-", ignore_cleanup_errors=True) as folder:
-        os.environ["TMPDIR"] = folder
-        os.environ["GRADIO_TEMP_DIR"] = str(Path(folder) / "gradio")
-        tempfile.tempdir = folder
-        try:
-            yield Path(folder)
-        finally:
-            tempfile.tempdir = None
-
-
 def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
     from webapp import access, app, theme
@@ -84,7 +71,11 @@ def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
 
     port = _free_port(options.host, options.port)
     _no_proxy_for(options.host)
-    door = access.door(options.host, port, share=options.share, auth=options.auth, extra_hosts=options.allowed_host)
+    door = access.open_door(
+        options.host, port, share=options.share, auth=options.auth, extra_hosts=options.allowed_host
+    )
+    limits = access.UploadLimits()
+    access.forbid_fetching()
     settings = Settings(weights_dir=options.weights_dir, runs_dir=options.runs_dir, device=options.device)
     scratch_dir = temp_dir / "scratch"
     scratch_dir.mkdir()
@@ -99,7 +90,7 @@ def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
         prevent_thread_lock=True,
         quiet=True,
         theme=theme.theme(),
-        css=theme.CSS,
+        head=theme.head(),
         i18n=i18n,
         footer_links=[],
         run_history=False,
@@ -108,8 +99,8 @@ def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
         pwa=False,
         mcp_server=False,
         show_error=False,
-        max_file_size=access.MAX_UPLOAD_BYTES,
-        app_kwargs={"middleware": access.middleware(door, temp_dir, options.lang)},
+        max_file_size=limits.file_bytes,
+        app_kwargs={"middleware": access.middleware(door, temp_dir, options.lang, limits)},
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -117,6 +108,7 @@ def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
     tunnel_url = _open_tunnel(options.host, port) if options.share else None
     _greet(door, tunnel_url)
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    threading.Thread(target=sweep_now_and_then, args=(temp_dir, stop), name="sweep", daemon=True).start()
     try:
         stop.wait()
     finally:
@@ -131,7 +123,7 @@ def _free_port(host: str, wanted: int | None) -> int:
             with socket.create_server((host, port)):
                 return port
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = os.strerror(error.errno) if error.errno else str(error)
         except OverflowError:
             raise InputError("A port is a number from 0 to 65535.", where=f"--port {wanted}") from None
     ports = f"port {wanted}" if wanted is not None else f"ports {FIRST_PORT} to {FIRST_PORT + PORTS_TRIED - 1}"

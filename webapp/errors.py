@@ -20,8 +20,8 @@ log = logging.getLogger("webapp")
 def shown(language: Language) -> Iterator[None]:
     """Inside this block every exception reaches the page as a message in the visitor's language.
 
-    A `WorkbenchError` is told in full: what, where, the next step. Anything else is a fault of ours: its traceback goes to
-    the server's log under a number, and the page shows the number. Works around the body of a generator too.
+    A `WorkbenchError` is told in full: what, where, the next step. Anything else is a fault of ours: its traceback goes
+    to the server's log under a number, and the page shows the number. Works around the body of a generator too.
     """
     try:
         yield

@@ -1,8 +1,8 @@
 """What the server does to Gradio's one HTML page before it leaves: language, light or dark, and nothing foreign.
 
-Gradio's front end asks the browser for its language and knows no lasting choice of light or dark. Both are decided here,
-from the request, so that front end, handlers and sign-in page agree: `<html lang>`, the answer of `navigator.language`,
-and the theme of `<gradio-app>` are written into the page.
+Gradio's front end asks the browser for its language and knows no lasting choice of light or dark. Both are decided
+here, from the request, so that front end, handlers and sign-in page agree: `<html lang>`, the answer of
+`navigator.language` and the theme of `<gradio-app>` are written into the page.
 """
 
 from __future__ import annotations
@@ -13,28 +13,12 @@ from http.cookies import SimpleCookie
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from webapp.text import COOKIE as LANGUAGE_COOKIE
 from webapp.text import Language, language_of
 
 THEME_COOKIE = "workbench_theme"
 BROWSER_TAGS: dict[Language, str] = {"en": "en", "zh": "zh-CN"}
 
-_YEAR_S = 365 * 24 * 3600
-
-SWITCH_LANGUAGE_JS = f"""() => {{
-  const other = document.documentElement.lang.startsWith('zh') ? 'en' : 'zh';
-  document.cookie = `{LANGUAGE_COOKIE}=${{other}}; path=/; max-age={_YEAR_S}; samesite=lax`;
-  location.reload();
-}}"""
-"""For the language button: remember the other language, then load the page in it."""
-
-SWITCH_THEME_JS = f"""() => {{
-  const dark = document.body.classList.toggle('dark');
-  document.cookie = `{THEME_COOKIE}=${{dark ? 'dark' : 'light'}}; path=/; max-age={_YEAR_S}; samesite=lax`;
-}}"""
-"""For the light/dark button: at once, and remembered."""
-
-# Previews for social networks that name Gradio's own site, and a manifest (for installing the page as an app) that is off.
+# Previews for social networks that name Gradio's own site, and the manifest of an app to install, which this is not.
 _FOREIGN = re.compile(rb'\s*<(?:meta\s+(?:property="og:|name="twitter:)|link\s+rel="manifest")[^>]*>')
 
 

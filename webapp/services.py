@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 COMPUTE = "compute"
 """`concurrency_id` of every event that computes, so that they share one limit and the models are not fought over."""
+COMPUTE_LIMIT = 2
+"""Jobs that compute at the same time: one long run, and a quick search beside it."""
 
 
 @dataclass(frozen=True)

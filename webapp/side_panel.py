@@ -1,7 +1,7 @@
-"""The side panel: which models are in memory, where, how large, whether they work, and a button that frees the idle ones.
+"""The side panel: which models are in memory, where, how large, whether they work; a button that frees the idle ones.
 
-It looks after itself: while it can be seen it asks for the state every few seconds (one small request past the queue);
-folded away, or in a browser tab in the background, it asks nothing.
+The header's button opens it. While it can be seen it asks for the state every few seconds (one small request past the
+queue); closed, or in a browser tab in the background, it asks nothing.
 """
 
 from __future__ import annotations
@@ -12,63 +12,87 @@ import gradio as gr
 
 from core.types import ModelStatus
 from webapp.services import Services
-from webapp.text import Language, label, say
+from webapp.text import Language, in_both, say
 
-REFRESH_MS = 4000
+REFRESH_MS = 3000
 
-_WATCH_JS = f"""
-const seen = () => {{
-  const box = element.getBoundingClientRect();
-  return !document.hidden && box.width > 0 && box.right > 0 && box.left < innerWidth;
+_PANEL_JS = f"""
+const panel = element.querySelector('aside'), list = element.querySelector('.list');
+const unload = element.querySelector('#unload'), button = document.getElementById('models-button');
+const seen = () => !panel.hidden && !document.hidden;
+const show = html => {{
+  if (list.innerHTML !== html) list.innerHTML = html;
+  unload.hidden = !list.querySelector('li');
 }};
-const refresh = async () => {{ if (seen()) props.value = await server.models_html(); }};
-const timer = setInterval(() => element.isConnected ? refresh() : clearInterval(timer), {REFRESH_MS});
+const refresh = () => seen() && server.models_html().then(show, () => {{}});
+const toggle = open => {{
+  panel.hidden = !open;
+  button?.setAttribute('aria-expanded', open);
+  if (open) {{ refresh(); panel.querySelector('.close').focus(); }} else button?.focus();
+}};
+document.addEventListener('models-panel', () => toggle(panel.hidden));
+panel.addEventListener('keydown', event => event.key === 'Escape' && toggle(false));
+element.querySelector('.close').addEventListener('click', () => toggle(false));
+unload.addEventListener('click', () => {{
+  unload.disabled = true;
+  server.unload_idle().then(show, () => {{}}).finally(() => unload.disabled = false);
+}});
 document.addEventListener('visibilitychange', refresh);
-refresh();
+const timer = setInterval(() => element.isConnected ? refresh() : clearInterval(timer), {REFRESH_MS});
 """
 
 
 def build(services: Services) -> None:
-    """The panel, inside its own `gr.Sidebar`."""
+    """The panel, closed."""
 
-    def models_html(request: gr.Request) -> str:
+    # Gradio hands a server function what the browser sent first; these need nothing but the visitor's language.
+    def models_html(_sent: object, request: gr.Request) -> str:
         return render(services.manager.status(), services.language(request))
 
-    def unload(request: gr.Request) -> str:
+    def unload_idle(_sent: object, request: gr.Request) -> str:
         language = services.language(request)
         count = services.manager.unload()
-        gr.Info(say(language, "models_unloaded", count=count) if count else say(language, "models_nothing_to_unload"))
-        return models_html(request)
+        note = say(language, "models_unloaded", count=count) if count else say(language, "models_nothing_to_unload")
+        return render(services.manager.status(), language, note)
 
-    with gr.Sidebar(open=False, width=300, position="right", elem_id="side"):
-        gr.Markdown(label("models_title"), elem_classes="panel-title")
-        panel = gr.HTML(elem_id="models", server_functions=[models_html], js_on_load=_WATCH_JS)
-        button = gr.Button(label("models_unload"), size="sm", elem_id="unload")
-        button.click(unload, outputs=panel, queue=False, show_progress="hidden", api_visibility="private")
+    gr.HTML(
+        html_template=(
+            '<aside id="models-panel" hidden aria-labelledby="models-title"><div class="top">'
+            f'<h2 id="models-title">{in_both("models_title")}</h2>'
+            f'<button class="close"><span aria-hidden="true">×</span>{in_both("models_close")}</button></div>'
+            f'<div class="list" aria-live="polite"></div><button id="unload" hidden>{in_both("models_unload")}</button>'
+            f'<p class="hint">{in_both("models_hint")}</p></aside>'
+        ),
+        js_on_load=_PANEL_JS,
+        server_functions=[models_html, unload_idle],
+        elem_id="side",
+        apply_default_css=False,
+    )
 
 
-def render(models: list[ModelStatus], language: Language) -> str:
-    """The state of the manager as HTML, every value escaped."""
+def render(models: list[ModelStatus], language: Language, note: str = "") -> str:
+    """The state of the manager as HTML, every value escaped. `note`: one line above it, what was just done."""
+    head = f'<p class="note">{html.escape(note)}</p>' if note else ""
     if not models:
-        return f'<p class="none">{html.escape(say(language, "models_none"))}</p>'
+        return f'{head}<p class="none">{html.escape(say(language, "models_none"))}</p>'
     rows = "".join(_row(model, language) for model in models)
     total = say(language, "models_total", size=size_text(sum(m.size_bytes for m in models)), count=len(models))
-    return f'<ul class="models">{rows}</ul><p class="total">{html.escape(total)}</p>'
+    return f'{head}<ul>{rows}</ul><p class="total">{html.escape(total)}</p>'
 
 
 def _row(model: ModelStatus, language: Language) -> str:
     if model.state != "ready":
-        state, kind = say(language, f"models_{model.state}"), "moving"
+        kind, state = "moving", say(language, f"models_{model.state}")
     elif model.leases:
-        state, kind = say(language, "models_busy"), "busy"
+        kind, state = "busy", say(language, "models_busy")
     elif model.last_used_s_ago >= 60:
-        state, kind = say(language, "models_idle", minutes=int(model.last_used_s_ago // 60)), "idle"
+        kind, state = "idle", say(language, "models_idle", minutes=int(model.last_used_s_ago // 60))
     else:
-        state, kind = say(language, "models_fresh"), "idle"
-    where = f"{model.device} · {model.dtype} · {size_text(model.size_bytes)}"
+        kind, state = "idle", say(language, "models_ready")
+    facts = (model.device, model.dtype, size_text(model.size_bytes))
     return (
-        f'<li class="{kind}"><b>{html.escape(model.model_id)}</b>'
-        f"<span>{html.escape(where)}</span><em>{html.escape(state)}</em></li>"
+        f'<li class="{kind}"><b>{html.escape(model.model_id)}</b><em>{html.escape(state)}</em>'
+        f"<span>{html.escape(' · '.join(facts))}</span></li>"
     )
 
 

@@ -31,10 +31,17 @@ WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 LANGUAGES = {"en": "en-US", "zh": "zh-CN"}
 
-CHROMIUM_FLAGS = (
-    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run "
-    "--use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
-).split()
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # WebGL without a GPU
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
 
 # Said by Chromium's software renderer and by Gradio's own scripts, whatever the app does.
 NOISE = re.compile(r"GPU stall due to ReadPixels|willReadFrequently|Method not implemented")
@@ -196,7 +203,7 @@ class Visitor:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Until the tabs stand there and Gradio has attached its handlers (it does so a moment after the first paint)."""
+        """Until the tabs stand there and Gradio has attached its handlers, a moment after the first paint."""
         self.page.locator("#tabs").wait_for(timeout=30_000)
         self.page.wait_for_timeout(700)
 

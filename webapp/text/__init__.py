@@ -1,23 +1,25 @@
 """The words of the page, in English and Chinese, and how a visitor's language is known.
 
-One decision, made on the server from the request's headers by `language_of`: the visitor's own choice (a cookie that the
-EN | 中文 switch sets, so that it lasts), else the `--lang` the app was started with, else the browser's
+One decision, made on the server from the request's headers by `language_of`: the visitor's own choice (a cookie that
+the header's switch sets, so that it lasts), else the `--lang` the app was started with, else the browser's
 `Accept-Language`, else English. Everything follows it:
 
-- What belongs to the layout (labels, tab names, buttons, placeholders, Markdown): give `label("key")`. Gradio's front end
-  translates it; `page.py` tells that front end the language decided here, before it starts.
+- What belongs to the layout (labels, tab names, buttons, placeholders, Markdown): give `label("key")`. Gradio's front
+  end translates it; `page.py` tells that front end the language decided here, before it starts.
 
       gr.Button(label("vectorize_run"))
 
-- What a handler says (tables, figures, messages, `gr.Info`): take `request: gr.Request`, ask for the language, and `say`.
+- What stands in a fixed piece of HTML (`gr.HTML(html_template=…)`): `in_both("key")`; the style sheet shows one.
+
+- What a handler says (tables, figures, messages, `gr.Info`): take `request: gr.Request`, ask for the language, `say`.
 
       def run(files: list[str], request: gr.Request) -> str:
           language = services.language(request)
           with errors.shown(language):                      # our errors as a message, never a traceback
               return say(language, "vectorize_done", count=3)
 
-The words stand in `en.py` and `zh.py`, one section per tab; both have the same keys and the same `{names}` (a test holds
-that). A key begins with its section: `vectorize_run`. Values put in by `say` are plain text: escape them
+The words stand in `en.py` and `zh.py`, one section per tab; both have the same keys and the same `{names}` (a test
+holds that). A key begins with its section: `vectorize_run`. Values put in by `say` are plain text: escape them
 (`html.escape`) where the sentence goes into HTML or Markdown.
 
 Someone who calls the HTTP API sends no cookie: `--lang` or `Accept-Language` decides, else English.
@@ -25,6 +27,7 @@ Someone who calls the HTTP API sends no cookie: `--lang` or `Accept-Language` de
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Literal, get_args
@@ -47,6 +50,11 @@ def label(key: str) -> I18nData:
     """The words of `key` for a part of the layout; the browser shows them in the visitor's language."""
     assert key in EN, f"no words for {key!r} in webapp/text/en.py"
     return i18n(key)
+
+
+def in_both(key: str) -> str:
+    """HTML with the words of `key` in every language; only the one of `<html lang>` is shown (`static/page.css`)."""
+    return "".join(f'<span lang="{each}">{html.escape(WORDS[each][key])}</span>' for each in LANGUAGES)
 
 
 def say(language: Language, key: str, **values: Any) -> str:

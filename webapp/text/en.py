@@ -1,10 +1,18 @@
 """English. The same keys as `zh.py`, in the same order."""
 
+from webapp.text.vectorize import EN as VECTORIZE
+
 SHELL = {
     "app_name": "CLIP Workbench",
     "app_line": "Image vectors, foreground scores, head poses and training runs, on your own machine",
     "switch_language": "中文",
-    "switch_theme": "Light / dark",
+    "switch_theme": "Light or dark",
+    "sign_out": "Sign out",
+    "footer_privacy": (
+        "Everything is computed on the machine that serves this page and goes nowhere else. "
+        "Uploads are deleted after six hours."
+    ),
+    "footer_parts": "Built on PyTorch, OpenCLIP, torchvision and Gradio.",
     "tab_vectorize": "Vectorize",
     "tab_foreground": "Foreground",
     "tab_pose": "Pose",
@@ -12,20 +20,31 @@ SHELL = {
 }
 
 MODELS_PANEL = {
+    "models_button": "Models",
     "models_title": "Models in memory",
-    "models_none": "No model is loaded. The first run loads what it needs.",
+    "models_close": "Close",
+    "models_hint": "A model is loaded when a run needs it, and leaves memory when it has not been used for a while.",
+    "models_none": "None loaded yet.",
     "models_unload": "Unload idle models",
-    "models_unloaded": "{count} unloaded",
-    "models_nothing_to_unload": "Nothing to unload: no model is loaded, or all are at work.",
+    "models_unloaded": "Unloaded: {count}.",
+    "models_nothing_to_unload": "Nothing to unload.",
     "models_busy": "at work",
     "models_idle": "idle {minutes} min",
-    "models_fresh": "ready",
+    "models_ready": "ready",
     "models_loading": "loading",
     "models_evicting": "leaving",
-    "models_total": "{size} in {count} models",
+    "models_total": "Together {size} ({count})",
 }
 
-SIGN_IN = {}
+SIGN_IN = {
+    "sign_in_title": "CLIP Workbench",
+    "sign_in_line": "Sign in to go on.",
+    "sign_in_user": "User",
+    "sign_in_password": "Password",
+    "sign_in_enter": "Sign in",
+    "sign_in_wrong": "User or password is wrong.",
+    "sign_in_locked": "Too many wrong tries. Try again in {seconds} seconds.",
+}
 
 ERRORS = {
     "error_error": "That did not work",
@@ -47,8 +66,6 @@ ERRORS = {
     "error_internal": "Something went wrong inside the app",
     "error_internal_detail": "The details are in the log of the server, under {number}. Your files are untouched.",
 }
-
-VECTORIZE: dict[str, str] = {}
 
 FOREGROUND = {
     "foreground_will": (

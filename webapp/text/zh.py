@@ -1,10 +1,15 @@
 """Chinese (simplified). The same keys as `en.py`, in the same order."""
 
+from webapp.text.vectorize import ZH as VECTORIZE
+
 SHELL = {
     "app_name": "CLIP Workbench",
     "app_line": "在自己的电脑上：图像向量、前景评分、头部姿态、训练对比",
     "switch_language": "English",
-    "switch_theme": "明 / 暗",
+    "switch_theme": "明暗切换",
+    "sign_out": "退出登录",
+    "footer_privacy": "所有计算都在提供本页面的机器上完成，数据不会外传。上传的文件在六小时后删除。",
+    "footer_parts": "基于 PyTorch、OpenCLIP、torchvision 与 Gradio。",
     "tab_vectorize": "向量化",
     "tab_foreground": "前景",
     "tab_pose": "姿态",
@@ -12,20 +17,31 @@ SHELL = {
 }
 
 MODELS_PANEL = {
+    "models_button": "模型",
     "models_title": "内存中的模型",
-    "models_none": "尚未加载模型。首次运行时会自动加载所需模型。",
+    "models_close": "关闭",
+    "models_hint": "运行时按需加载模型，闲置一段时间后自动移出内存。",
+    "models_none": "尚未加载模型。",
     "models_unload": "卸载空闲模型",
-    "models_unloaded": "已卸载 {count} 个",
-    "models_nothing_to_unload": "没有可卸载的模型：尚未加载，或都在运行中。",
+    "models_unloaded": "已卸载 {count} 个。",
+    "models_nothing_to_unload": "没有可卸载的模型。",
     "models_busy": "运行中",
     "models_idle": "空闲 {minutes} 分钟",
-    "models_fresh": "就绪",
+    "models_ready": "就绪",
     "models_loading": "加载中",
     "models_evicting": "移出中",
     "models_total": "{count} 个模型，共 {size}",
 }
 
-SIGN_IN = {}
+SIGN_IN = {
+    "sign_in_title": "CLIP Workbench",
+    "sign_in_line": "请先登录。",
+    "sign_in_user": "用户名",
+    "sign_in_password": "密码",
+    "sign_in_enter": "登录",
+    "sign_in_wrong": "用户名或密码不正确。",
+    "sign_in_locked": "尝试次数过多，请在 {seconds} 秒后重试。",
+}
 
 ERRORS = {
     "error_error": "操作未成功",
@@ -47,8 +63,6 @@ ERRORS = {
     "error_internal": "程序内部出错",
     "error_internal_detail": "详情见服务器日志，编号 {number}。您的文件没有改动。",
 }
-
-VECTORIZE: dict[str, str] = {}
 
 FOREGROUND = {
     "foreground_will": "此页将把照片的各个部分与提示词逐一比较，判断哪些是前景、哪些是背景，并说明依据。",
