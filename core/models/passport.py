@@ -85,9 +85,9 @@ def table_passport(
 
 
 def canary_images() -> tuple[np.ndarray, ...]:
-    """Three uint8 `rgb_HWC`: ramps behind a lattice, a board with a disc, noise. Integer arithmetic only, hence the same everywhere.
+    """Three uint8 `rgb_HWC`: ramps behind a lattice, a board with a disc, noise; three shapes, to try resize and crop.
 
-    Different sizes and shapes, so that resize and crop are tried too.
+    Integer arithmetic only, hence the same everywhere.
     """
     return _ramps(180, 240), _board(300, 260), _noise(97, 131)
 
@@ -243,7 +243,7 @@ def _board(height_px: int, width_px: int) -> np.ndarray:
 
 def _noise(height_px: int, width_px: int) -> np.ndarray:
     """Numerical Recipes' linear congruential generator, started anew at every value's own index."""
-    state = np.arange(height_px * width_px * 3, dtype=np.uint32)
+    state: np.ndarray = np.arange(height_px * width_px * 3, dtype=np.uint32)
     for _ in range(3):
         state = state * np.uint32(1664525) + np.uint32(1013904223)
         state ^= state >> np.uint32(13)

@@ -64,8 +64,18 @@ def load_encoder(spec: ModelSpec, weights_dir: Path, device: torch.device, dtype
             where=f"{spec.id}: {Path(spec.folder) / spec.files[0]}",
             next_step=fetch_command(spec),
         )
-    family = _import(_FAMILY_MODULES[spec.family])
-    return family.load(spec, path, device, dtype, sha256_of(path, weights_dir / HASHES_FILE))
+    return family_module(spec).load(spec, path, device, dtype, sha256_of(path, weights_dir / HASHES_FILE))
+
+
+def family_module(spec: ModelSpec) -> Any:
+    """The module of a model's family, imported now. Raises `PackageMissing`."""
+    name = _FAMILY_MODULES[spec.family]
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise PackageMissing(
+            f"The package {error.name} is not installed.", where=name, next_step="pip install -r requirements.txt"
+        ) from error
 
 
 def fetch_command(spec: ModelSpec) -> str:
@@ -132,12 +142,3 @@ def _packaged(spec: ModelSpec) -> list[Path]:
     if found is None or found.origin is None:
         return []
     return [Path(found.origin).parent / "models" / name for name in spec.files]
-
-
-def _import(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise PackageMissing(
-            f"The package {error.name} is not installed.", where=name, next_step="pip install -r requirements.txt"
-        ) from error

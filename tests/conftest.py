@@ -1,0 +1,22 @@
+"""Shared by all tests: a weights folder with two tiny CLIPs of random weights, made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_models import TINY, TINY_WIDE, write_custom
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder with the models `custom_tiny` (dim 24, 32 px) and `custom_tiny_wide` (dim 40, 48 px).
+
+    Genuine open_clip models with text towers, random weights: their vectors follow pixels and words but mean nothing.
+    `efficientnet_lite0` is there too, out of its package. Read-only by agreement; copy it to change it.
+    """
+    folder = tmp_path_factory.mktemp("weights")
+    write_custom(folder, "tiny", TINY)
+    write_custom(folder, "tiny_wide", TINY_WIDE, seed=1)
+    return folder
