@@ -118,6 +118,9 @@ def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
 
 def _free_port(host: str, wanted: int | None) -> int:
     """`wanted` if it is free, else an error; without it the first free port from 7860."""
+    if ":" in host:
+        next_step = "Use 127.0.0.1, 0.0.0.0 or a name."
+        raise InputError("IPv6 addresses are not supported as --host.", where=host, next_step=next_step)
     for port in [wanted] if wanted is not None else range(FIRST_PORT, FIRST_PORT + PORTS_TRIED):
         try:
             with socket.create_server((host, port)):

@@ -73,10 +73,6 @@ def open_door(host: str, port: int, *, share: bool, auth: str | None, extra_host
 
     Raises `InputError`.
     """
-    if ":" in host:
-        raise InputError(
-            "IPv6 addresses are not supported as --host.", where=host, next_step="Use 127.0.0.1, 0.0.0.0 or a name."
-        )
     credentials = parse_auth(auth) if auth is not None else None
     if credentials is None and (share or not is_loopback(host)):
         # Four groups from 32 letters that nobody mistakes for each other: 100 bits.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import harness
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio_client would ask its maker's server for news
 
 
 @pytest.fixture(scope="session")

@@ -160,6 +160,28 @@ class Visitor:
         cls, browser: Browser, url: str, *, phone: bool = False, language: str = "en", dark: bool = False
     ) -> Visitor:
         """A new visitor (own cookies) whose browser speaks `language`; `dark` is the system's setting."""
+        visitor = cls._new(browser, url, phone, language, dark)
+        visitor.open()
+        return visitor
+
+    @classmethod
+    def at_sign_in(
+        cls, browser: Browser, url: str, *, phone: bool = False, language: str = "en", dark: bool = False
+    ) -> Visitor:
+        """The same where there is a sign-in: the visitor stands before it."""
+        visitor = cls._new(browser, url, phone, language, dark)
+        visitor.page.goto(url)
+        visitor.page.locator("input[type=password]").wait_for()
+        return visitor
+
+    def sign_in(self, user: str, password: str) -> None:
+        """Fill in the sign-in page and send it."""
+        self.page.locator("input[name=username]").fill(user)
+        self.page.locator("input[name=password]").fill(password)
+        self.page.locator("form button").click()
+
+    @classmethod
+    def _new(cls, browser: Browser, url: str, phone: bool, language: str, dark: bool) -> Visitor:
         context = browser.new_context(
             viewport=PHONE if phone else WIDE,
             is_mobile=phone,
@@ -171,7 +193,6 @@ class Visitor:
         )
         visitor = cls(context.new_page(), url, phone)
         visitor._listen()
-        visitor.open()
         return visitor
 
     def _listen(self) -> None:

@@ -3,7 +3,6 @@
 from webapp.text.vectorize import EN as VECTORIZE
 
 SHELL = {
-    "app_name": "CLIP Workbench",
     "app_line": "Image vectors, foreground scores, head poses and training runs, on your own machine",
     "switch_language": "中文",
     "switch_theme": "Light or dark",

@@ -3,7 +3,6 @@
 from webapp.text.vectorize import ZH as VECTORIZE
 
 SHELL = {
-    "app_name": "CLIP Workbench",
     "app_line": "在自己的电脑上：图像向量、前景评分、头部姿态、训练对比",
     "switch_language": "English",
     "switch_theme": "明暗切换",
