@@ -50,7 +50,7 @@ def weights_table() -> str:
     rows = []
     for spec in _listed():
         places = f"`{spec.folder}/{spec.files[0]}`"
-        if spec.elsewhere:
+        if spec.family == "openai_clip":
             places += f" or `{spec.elsewhere[0]}`"
         rows.append((f"`{spec.id}`", places, _size(spec), _origin(spec)))
     return _table(("id", "file, in this folder", "size", "from"), rows)

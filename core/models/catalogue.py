@@ -84,7 +84,14 @@ def _open_clip(
     licence: str = "",
     elsewhere: tuple[str, ...] = (),
 ) -> ModelSpec:
-    """A model of open_clip's zoo. `file_bytes` is four bytes for each parameter: the size to a part in a thousand."""
+    """A model of open_clip's zoo. `file_bytes` is four bytes for each parameter: the size to a part in a thousand.
+
+    The folder bears the hub repository's name without its `CLIP-`; a folder with the whole name is found as well.
+    """
+    repository = hub_id.split("/")[1]
+    folder = repository.removeprefix("CLIP-")
+    if folder != repository:
+        elsewhere = (*(f"clip/{repository}/{name}" for name in HUB_FILES), *elsewhere)
     return ModelSpec(
         id=f"open_clip_{suffix}",
         family="open_clip",
@@ -97,7 +104,7 @@ def _open_clip(
         gmacs=gmacs,
         file_bytes=round(params_m * 4e6),
         licence=licence,
-        folder="clip/" + hub_id.split("/")[1],
+        folder=f"clip/{folder}",
         files=HUB_FILES,
         has_text=True,
         advice=advice,
