@@ -1,0 +1,181 @@
+"""`python -m core runs compare DIR` and `list`: training runs, judged and counted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Training runs: what is there, and is a difference more than noise?")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of runs, searched with everything below it.")]
+GroupBy = Annotated[
+    list[str],
+    typer.Option("--group_by", "--group-by", help="Config key that makes the arms; several: repeat it, or commas."),
+]
+Metric = Annotated[str, typer.Option("--metric", help="What is reported, e.g. test/nme.")]
+SelectMetric = Annotated[
+    str | None,
+    typer.Option("--select_metric", "--select-metric", help="What chooses the checkpoint; default: the val/ twin."),
+]
+Baseline = Annotated[
+    str | None, typer.Option("--baseline", help="Arm the others are compared with; default: mlp, or the first.")
+]
+Direction = Annotated[
+    str | None, typer.Option("--direction", help="min or max is better; default: told from the metric's name.")
+]
+At = Annotated[str, typer.Option("--at", help="Checkpoint: best, last, or a step.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+UseCache = Annotated[
+    bool,
+    typer.Option(
+        "--cache/--no_cache", " /--no-cache", help="Keep long logs as Arrow files in the user's cache folder."
+    ),
+]
+
+
+@app.command("compare")
+def compare_command(
+    folder: Folder,
+    group_by: GroupBy,
+    metric: Metric,
+    select_metric: SelectMetric = None,
+    baseline: Baseline = None,
+    direction: Direction = None,
+    at: At = "best",
+    as_json: AsJson = False,
+    cache: UseCache = True,
+) -> None:
+    """Say whether each arm is better or worse than the baseline, or whether that cannot be told."""
+    from core.runs import compare
+
+    found = _read(folder, cache)
+    report = compare(
+        found,
+        group_by=group_by,
+        metric=metric,
+        select_metric=select_metric,
+        baseline=baseline,
+        direction=direction,
+        at=at,
+    )
+    if as_json:
+        problems = [{"path": one.path, "code": one.code, "reason": one.reason} for one in found.problems]
+        print(json.dumps({**report.to_json(), "problems": problems}, indent=2, ensure_ascii=False))
+        return
+    print(f"{metric}, {'lower' if report.direction == 'min' else 'higher'} is better, {_choice(report)}\n")
+    headings = ["arm", "runs", "mean", "95 % interval", "IQM", "lowest", "highest"]
+    print(_table(headings, [_arm_row(one) for one in report.arms]))
+    if report.comparisons:
+        headings = ["verdict", "difference", "95 % interval", "p (Holm)", "pairs", "d", "detectable", "more seeds"]
+        rows = [_comparison_row(one) for one in report.comparisons]
+        print(f"\n{_table([f'against {report.baseline}', *headings], rows)}\n")
+    for comparison in report.comparisons:
+        print(report.sentence(comparison))
+    for note in report.notes:
+        print(f"Note: {note}.")
+    if report.excluded:
+        print(f"\nNot counted, or not fully ({len(report.excluded)}):")
+        for one in report.excluded:
+            print(f"  {one.run}: {one.reason}")
+    _print_problems(found)
+
+
+@app.command("list")
+def list_command(folder: Folder, as_json: AsJson = False, cache: UseCache = True) -> None:
+    """Show the runs that are found, what tells them apart, and the files that could not be read."""
+    from core.runs import config_differences
+
+    found = _read(folder, cache)
+    keys = config_differences(found.runs)
+    if as_json:
+        runs = [
+            {
+                "id": run.id,
+                "name": run.name,
+                "path": run.path,
+                "formats": list(run.formats),
+                "status": run.status,
+                "config": dict(run.config),
+                "metrics": {name: len(run.metrics[name]) for name in run.metrics},
+                "notes": list(run.notes),
+            }
+            for run in found
+        ]
+        problems = [{"path": one.path, "code": one.code, "reason": one.reason} for one in found.problems]
+        print(json.dumps({"runs": runs, "problems": problems}, indent=2, ensure_ascii=False, default=str))
+        return
+    rows = [
+        [run.name, run.status, "+".join(run.formats), str(len(run.metrics)), f"{_last_step(run):,}"]
+        + [str(run.config.get(key, "")) for key in keys[:8]]
+        for run in found
+    ]
+    print(_table(["run", "status", "format", "metrics", "last step", *keys[:8]], rows) if rows else "No runs here.")
+    if len(keys) > 8:
+        print(f"Also different: {', '.join(keys[8:])}")
+    for run in found:
+        for note in run.notes:
+            print(f"Note: {run.name}: {note}.")
+    _print_problems(found)
+
+
+def _read(folder: Path, cache: bool) -> Any:
+    from core.runs import default_cache_dir, read_runs
+
+    return read_runs(folder, cache_dir=default_cache_dir() if cache else None)
+
+
+def _print_problems(found: Any) -> None:
+    for problem in found.problems:
+        print(f"Not read: {problem.path}: {problem.reason}", file=sys.stderr)
+
+
+def _choice(report: Any) -> str:
+    if report.at == "best":
+        return f"checkpoint chosen by {report.select_metric}" if report.select_metric else "logged once for each run"
+    return "at the last step" if report.at == "last" else f"at step {int(report.at):,}"
+
+
+def _last_step(run: Any) -> int:
+    return max((int(series.step[-1]) for series in run.metrics.values() if len(series)), default=0)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "–" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}"
+
+
+def _arm_row(arm: Any) -> list[str]:
+    mean, iqm, lowest, highest = map(_number, (arm.mean, arm.iqm, arm.lowest, arm.highest))
+    return [arm.arm, str(arm.runs), mean, _interval(arm.interval), iqm, lowest, highest]
+
+
+def _comparison_row(one: Any) -> list[str]:
+    return [
+        one.arm,
+        one.verdict.replace("_", " "),
+        _number(one.difference),
+        _interval(one.interval),
+        _number(one.p_value),
+        str(one.pairs),
+        _number(one.effect_size),
+        _number(one.detectable_difference),
+        "–" if one.seeds_needed is None else f"{one.seeds_needed:,}",
+    ]
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> str:
+    """A plain table: the first column to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
+    lines = []
+    for row in [headings, *rows]:
+        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)

@@ -1,0 +1,153 @@
+"""Long logs, kept as Arrow files that are mapped into memory instead of parsed again.
+
+One cache file for each log file. Its name is made of the log's identity (path, device, inode); inside, beside the
+arrays, stand the length up to which the log was read, its time stamp and fingerprints, so that a log that has grown is
+read from where it ended and one that was replaced is read anew. A cache that is damaged or from another version is no
+error: it is made again.
+
+Layout: one row a metric; columns `name`, `axis` and the lists `step`, `epoch`, `time`, `value`. Metrics written on the
+same rows share their axes: `axis` is the row that holds them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.runs.series import Series
+
+CACHE_FORMAT = 1  # raise it when what is read from a log changes
+SMALLEST_CACHED_BYTES = 256 * 2**10  # shorter logs are parsed faster than a cache file is opened
+DEFAULT_MAX_BYTES = 4 * 2**30
+
+
+def default_cache_dir() -> Path:
+    """The user's own cache folder: `$XDG_CACHE_HOME/clip-workbench/runs`, by default under `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "clip-workbench" / "runs"
+
+
+class SeriesCache:
+    """A folder of cache files, bounded in bytes; the least recently used go first. Safe with several processes."""
+
+    def __init__(self, folder: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._bytes: int | None = None  # None until the folder was looked through
+
+    def load(self, key: str) -> tuple[dict[str, Any], dict[str, Series]] | None:
+        """What was stored under `key`: (state, series), the arrays mapped from disk. None if there is nothing sound."""
+        import pyarrow as pa
+
+        path = self._folder / f"{key}.arrow"
+        try:
+            with pa.memory_map(str(path)) as mapped:
+                reader = pa.ipc.open_file(mapped)
+                metadata = reader.schema.metadata or {}
+                state = json.loads(metadata[b"state"])
+                if state.pop("format") != CACHE_FORMAT:
+                    return None
+                series = _series_of(reader.get_batch(0)) if reader.num_record_batches else {}
+            os.utime(path)
+        except (OSError, pa.ArrowInvalid, KeyError, ValueError, IndexError):
+            return None
+        return state, series
+
+    def store(self, key: str, state: Mapping[str, Any], series: Mapping[str, Series]) -> bool:
+        """Writes a cache file, whole or not at all. False if it could not be written; that costs time, not results."""
+        import pyarrow as pa
+
+        batch = _batch_of(series)
+        metadata = {b"state": json.dumps({**state, "format": CACHE_FORMAT}).encode()}
+        batch = batch.replace_schema_metadata(metadata)
+        temporary = None
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as file:
+                temporary = Path(file.name)
+                with pa.ipc.new_file(file, batch.schema) as writer:
+                    writer.write_batch(batch)
+            size = temporary.stat().st_size
+            temporary.replace(self._folder / f"{key}.arrow")
+        except OSError:
+            if temporary is not None:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
+            return False
+        self._make_room(size)
+        return True
+
+    def _make_room(self, added: int) -> None:
+        with self._lock:
+            if self._bytes is not None:
+                self._bytes += added
+            if self._bytes is not None and self._bytes <= self._max_bytes:
+                return
+            files = []
+            for entry in os.scandir(self._folder):
+                with contextlib.suppress(OSError):
+                    status = entry.stat()
+                    files.append((status.st_mtime, status.st_size, entry.path))
+            self._bytes = sum(size for _, size, _ in files)
+            for _, size, path in sorted(files):
+                if self._bytes <= self._max_bytes * 0.8:
+                    break
+                with contextlib.suppress(OSError):
+                    Path(path).unlink()
+                    self._bytes -= size
+
+
+def _batch_of(series: Mapping[str, Series]) -> Any:
+    import pyarrow as pa
+
+    axes: dict[tuple[int, int, int], int] = {}
+    axis_rows: list[int] = []
+    lists: dict[str, list[np.ndarray]] = {"step": [], "epoch": [], "time": [], "value": []}
+    nothing = np.empty(0)
+    for row, one in enumerate(series.values()):
+        key = (id(one.step), id(one.epoch), id(one.time_s))
+        axis_rows.append(axes.setdefault(key, row))
+        holds_axes = axis_rows[-1] == row
+        lists["step"].append(one.step if holds_axes else nothing.astype(np.int64))
+        lists["epoch"].append(one.epoch if holds_axes and one.epoch is not None else nothing)
+        lists["time"].append(one.time_s if holds_axes and one.time_s is not None else nothing)
+        lists["value"].append(one.value)
+    columns = [pa.array(list(series), pa.string()), pa.array(axis_rows, pa.int32())]
+    for name, arrays in lists.items():
+        kind = pa.int64() if name == "step" else pa.float64()
+        offsets = np.concatenate([[0], np.cumsum([len(array) for array in arrays])]).astype(np.int64)
+        flat = np.concatenate(arrays) if arrays else nothing
+        columns.append(pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(flat, kind)))
+    return pa.record_batch(columns, names=["name", "axis", *lists])
+
+
+def _series_of(batch: Any) -> dict[str, Series]:
+    columns = {name: batch.column(position) for position, name in enumerate(batch.schema.names)}
+
+    def arrays(name: str) -> list[np.ndarray]:
+        column = columns[name]
+        offsets = column.offsets.to_numpy()
+        flat = column.values.to_numpy()  # a view of the mapped file
+        return [flat[low:high] for low, high in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
+
+    step, epoch, time, value = (arrays(name) for name in ("step", "epoch", "time", "value"))
+    series = {}
+    for name, axis, values in zip(columns["name"].to_pylist(), columns["axis"].to_pylist(), value, strict=True):
+        if len(step[axis]) != len(values):
+            raise ValueError("the arrays of a metric differ in length")
+        series[name] = Series(
+            step=step[axis],
+            value=values,
+            epoch=epoch[axis] if len(epoch[axis]) == len(values) and len(values) else None,
+            time_s=time[axis] if len(time[axis]) == len(values) and len(values) else None,
+        )
+    return series

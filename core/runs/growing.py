@@ -1,0 +1,213 @@
+"""Files that grow while they are read: what was read of each is remembered, and only the rest is read next time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from core.runs.cache import SMALLEST_CACHED_BYTES, SeriesCache
+from core.runs.discover import ReadLimits, shown_path
+from core.runs.events import parse_events
+from core.runs.series import Problem, Series, SeriesBuilder, clean_text
+from core.runs.tables import Memory, ReadAgain, Unreadable, parse_csv, parse_jsonl
+from core.runs.trackio import TrackioRun, read_trackio
+
+Parser = Callable[[bytes, bool, Memory, SeriesBuilder, int], int]
+_PARSERS: dict[str, Parser] = {"jsonl": parse_jsonl, "csv": parse_csv, "events": parse_events}
+
+
+class GrowingLog:
+    """One log file and everything read from it so far. `update` reads what is new."""
+
+    def __init__(self, root: Path, path: str, kind: str) -> None:
+        self.path = path
+        self.kind = kind
+        self.problem: Problem | None = None
+        self.series: Mapping[str, Series] = {}
+        self.memory: Memory = {}
+        self.modified_s = 0.0
+        self.version = 0  # grows with every change
+        self._file = root / path
+        self._stamp: tuple[int, int, int, int] | None = None  # device, inode, size, mtime
+        self._offset = 0
+        self._prints = ("", "")  # of the bytes at the start, and of those before the offset
+        self._cached_offset = 0
+        self._tried_cache = False
+
+    def update(self, cache: SeriesCache | None, limits: ReadLimits) -> None:
+        """Reads what is new; a file that was replaced or cut is read again. Never raises for a bad file."""
+        try:
+            # The final component is not followed even if it became a link since it was found.
+            descriptor = os.open(self._file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        except OSError as error:
+            self._fail("unreadable", f"the file cannot be opened: {error.strerror}")
+            return
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+            if stamp == self._stamp:
+                return
+            self.version += 1
+            self.modified_s = status.st_mtime
+            if not stat.S_ISREG(status.st_mode):
+                self._fail("special", "not a regular file")
+            elif status.st_size == 0:
+                self._forget()
+                self._fail("empty", "the file is empty (0 bytes)")
+            elif status.st_size > limits.max_file_bytes:
+                self._fail("too_large", f"larger than {limits.max_file_bytes:,} bytes")
+            else:
+                try:
+                    self._read(file, stamp, cache, limits)
+                except Unreadable as error:
+                    self._forget()
+                    self._fail(error.code, error.reason)
+                except OSError as error:
+                    self._fail("unreadable", f"the file cannot be read: {error.strerror}")
+                except Exception as error:  # a fault of a parser must not hide the other files
+                    self._forget()
+                    self._fail("unreadable", clean_text(f"could not be read ({type(error).__name__}: {error})"))
+            self._stamp = stamp
+
+    def _fail(self, code: str, reason: str) -> None:
+        problem = Problem(shown_path(self.path), code, reason)
+        self.version += problem != self.problem
+        self.problem = problem
+
+    def _forget(self) -> None:
+        self.series, self.memory, self._offset, self._prints, self._cached_offset = {}, {}, 0, ("", ""), 0
+
+    def _read(
+        self, file: BinaryIO, stamp: tuple[int, int, int, int], cache: SeriesCache | None, limits: ReadLimits
+    ) -> None:
+        size = stamp[2]
+        key = hashlib.blake2b(
+            f"{self._file}\0{stamp[0]}\0{stamp[1]}".encode("utf-8", "surrogateescape"), digest_size=16
+        ).hexdigest()
+        if cache is not None and size >= SMALLEST_CACHED_BYTES and not self._tried_cache:
+            self._tried_cache = True
+            self._load(cache, key)
+            if self._stamp == stamp:
+                self.problem = None
+                return
+        grown = (
+            self._stamp is not None
+            and stamp[:2] == self._stamp[:2]
+            and size > self._stamp[2]
+            and not self.memory.get("unfinished_line")
+            and self._prints == _fingerprints(file, self._offset)
+        )
+        if not grown:
+            self._forget()
+        try:
+            self._parse(file, size, limits)
+        except ReadAgain as again:
+            self._forget()
+            self.memory = dict(again.memory)
+            self._parse(file, size, limits)
+        self._prints = _fingerprints(file, self._offset)
+        self.problem = None
+        # A file that keeps growing is stored again only when it has grown by a quarter: cheap in sum.
+        worth_it = self._offset >= SMALLEST_CACHED_BYTES and self._offset >= self._cached_offset * 1.25
+        if cache is not None and worth_it:
+            state = {"stamp": stamp, "offset": self._offset, "prints": self._prints, "memory": self.memory}
+            if cache.store(key, state, self.series):
+                self._load(cache, key)  # mapped arrays take the place of those in memory
+
+    def _load(self, cache: SeriesCache, key: str) -> None:
+        found = cache.load(key)
+        if found is None:
+            return
+        state, series = found
+        self.series, self.memory, self._offset = series, state["memory"], state["offset"]
+        self._prints = tuple(state["prints"])
+        self._stamp = tuple(state["stamp"])
+        self._cached_offset = self._offset
+
+    def _parse(self, file: BinaryIO, size: int, limits: ReadLimits) -> None:
+        parse = _PARSERS[self.kind]
+        builder = SeriesBuilder(self.series)
+        block_bytes = limits.block_bytes
+        offset = self._offset
+        while offset < size:
+            file.seek(offset)
+            block = file.read(min(block_bytes, size - offset))
+            if not block:
+                break  # cut while it was read; noticed on the next update
+            at_end = offset + len(block) >= size
+            used = parse(block, at_end, self.memory, builder, limits.max_metrics)
+            offset += used
+            if at_end:
+                break
+            if used == 0:
+                block_bytes *= 2
+                if block_bytes > limits.max_block_bytes:
+                    raise Unreadable(
+                        "line_too_long", f"a line or record is longer than {limits.max_block_bytes:,} bytes"
+                    )
+        self.series = builder.finish()
+        self._offset = offset
+        for text, count in (
+            ("{n} steps were written more than once; the later value counts", builder.repeated_steps),
+            ("{n} values of an attempt that was resumed before them were replaced", builder.superseded),
+        ):
+            if count:
+                self.memory.setdefault("notes", {})
+                self.memory["notes"][text] = self.memory["notes"].get(text, 0) + count
+
+    @property
+    def unused_bytes(self) -> int:
+        """Bytes after the last whole line or record."""
+        return (self._stamp[2] - self._offset) if self._stamp else 0
+
+
+def _fingerprints(file: BinaryIO, offset: int) -> tuple[str, str]:
+    file.seek(0)
+    head = file.read(min(256, offset))
+    file.seek(max(0, offset - 64))
+    tail = file.read(min(64, offset))
+    return (
+        hashlib.blake2b(head, digest_size=12).hexdigest(),
+        hashlib.blake2b(tail, digest_size=12).hexdigest(),
+    )
+
+
+class GrowingDatabase:
+    """One trackio database and its runs as read so far."""
+
+    def __init__(self, root: Path, path: str) -> None:
+        self.path = path
+        self.problem: Problem | None = None
+        self.runs: dict[str, TrackioRun] = {}
+        self.modified_s = 0.0
+        self.version = 0
+        self._file = root / path
+        self._stamp: tuple[tuple[int, ...], ...] | None = None
+
+    def update(self, limits: ReadLimits) -> None:
+        """Reads the rows that are new. Never raises for a bad file."""
+        try:
+            stamps = []
+            for suffix in ("", "-wal"):
+                file = self._file.with_name(self._file.name + suffix)
+                if not suffix or file.exists():
+                    status = file.lstat()
+                    if not stat.S_ISREG(status.st_mode):
+                        raise Unreadable("special", "not a regular file")
+                    if status.st_size > limits.max_file_bytes:
+                        raise Unreadable("too_large", f"larger than {limits.max_file_bytes:,} bytes")
+                    stamps.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+                    self.modified_s = max(self.modified_s, status.st_mtime)
+            if tuple(stamps) == self._stamp:
+                return
+            self.version += 1
+            self.runs = read_trackio(self._file, self.runs, limits.max_metrics, limits.max_database_rows)
+            self._stamp, self.problem = tuple(stamps), None
+        except Unreadable as error:
+            self.runs, self.problem = {}, Problem(shown_path(self.path), error.code, error.reason)
+        except OSError as error:
+            self.problem = Problem(shown_path(self.path), "unreadable", f"the file cannot be opened: {error.strerror}")
