@@ -102,7 +102,7 @@ class _Entry:
     dtype: torch.dtype
     size_bytes: int
     last_used_s: float
-    state: str = "loading"  # loading | ready; out of the table: failed | outgrown
+    state: str = "loading"  # loading | ready; failed, and then no longer in the table
     claimed: bool = False  # a thread is at work on the load
     encoder: Encoder | None = None
     load_s: float = 0.0
@@ -157,7 +157,7 @@ class ModelManager:
         self._memory = memory or SystemMemory(settings)
         self._clock = clock
 
-        self._changed = threading.Condition()  # guards everything below; notified at every change
+        self._changed = threading.Condition()  # guards everything below; notified when somebody may go on
         self._entries: dict[_Key, _Entry] = {}  # least recently used first
         self._queue: list[_Request] = []
         self._granted: list[_Request] = []
@@ -305,10 +305,6 @@ class ModelManager:
                     if "failed" in states:
                         error = next(entry.error for entry in request.entries.values() if entry.error is not None)
                         raise _copy_of(error) from error
-                    if "outgrown" in states:
-                        self._leave(request)
-                        self._line_up(request)  # its old ticket keeps its place
-                        continue
                     if states == {"ready"}:
                         return None
                     unclaimed = [e for e in request.entries.values() if e.state == "loading" and not e.claimed]
@@ -383,8 +379,10 @@ class ModelManager:
             entry.state, entry.encoder = "ready", encoder
             self._start_janitor()
         else:
-            entry.state = "outgrown"
             del self._entries[entry.key]
+            for request in [granted for granted in self._granted if entry in granted.entries.values()]:
+                self._leave(request)
+                self._line_up(request)  # at its old place, which its ticket says
 
     def _may_enter(self, request: _Request) -> bool:
         """Whether it is the request's turn and there is room, if idle models leave."""
@@ -525,8 +523,6 @@ class ModelManager:
             self._drop(entry)
         for device in {entry.device for entry in entries}:
             self._memory.release(device)
-        if entries:
-            self._changed.notify_all()
 
     def _drop(self, entry: _Entry) -> None:
         entry.encoder = None
