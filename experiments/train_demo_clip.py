@@ -1,0 +1,280 @@
+"""Trains the built-in CLIP (`demo_clip`) from nothing: emoji artwork and rendered heads, on a CPU or a GPU.
+
+    python -m experiments.train_demo_clip prepare     fetch and rasterise the artwork, render heads and backgrounds
+    python -m experiments.train_demo_clip train       train; started again, it goes on from its last checkpoint
+    python -m experiments.train_demo_clip evaluate    figures on held-out data, written to the model card
+    python -m experiments.train_demo_clip export      weights/demo from the last checkpoint
+    python -m experiments.train_demo_clip all         the four in order
+
+Everything it makes on the way stays in `--work_dir`, outside the repository.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError, WorkbenchError
+from core.settings import REPO_DIR
+
+DEFAULT_WORK_DIR = Path.home() / ".cache" / "clip-workbench" / "demo_clip"
+DEFAULT_OUTPUT_DIR = REPO_DIR / "weights" / "demo"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides the result. Stored with the checkpoint; a run only goes on under an equal plan.
+
+    The learning rate rises over `warmup_steps`, stays, and falls linearly to nothing over the last `decay_share` of
+    the steps. `steps` may be changed between interruptions, as long as the fall has not begun.
+    """
+
+    steps: int = 2400
+    seed: int = 7
+    lr: float = 2e-3
+    weight_decay: float = 0.05
+    warmup_steps: int = 100
+    decay_share: float = 0.3
+    average_decay: float = 0.998
+    patch_dropout: float = 0.5
+    head_patch_dropout: float = 0.2
+    class_weight: float = 1.0
+    angle_weight: float = 2.0
+    width: int = 192
+    layers: int = 6
+
+    def lr_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        rising = min(1.0, (step + 1) / self.warmup_steps)
+        falling = min(1.0, (self.steps - step) / (self.steps * self.decay_share))
+        return self.lr * min(rising, falling)
+
+
+def prepare(work_dir: Path) -> None:
+    """Makes every data file that is absent."""
+    from experiments.demo_clip import artwork, data, heads
+
+    artwork.prepare(work_dir)
+    data.prepare_backgrounds(work_dir)
+    heads.prepare(work_dir)
+
+
+def train(
+    work_dir: Path,
+    plan: Plan,
+    *,
+    shares: Any = None,
+    composer: Any = None,
+    device: str = "auto",
+    stop_at: int | None = None,
+    save_every_s: float = 120.0,
+    validate_every: int = 250,
+) -> Path:
+    """Trains, or goes on training, and returns the checkpoint's path.
+
+    Args:
+        shares: what a batch holds (`data.Shares`).
+        composer: where batches come from; by default the training styles of `work_dir`.
+        stop_at: stop before this step, as an interruption would.
+        save_every_s: seconds between checkpoints.
+        validate_every: steps between looks at the validation split (drawings of the training styles kept back, and
+            other heads); 0 never. The held-out styles are not looked at.
+
+    Raises:
+        InputError: data not prepared, or the checkpoint belongs to another plan.
+    """
+    import torch
+    from lightning.fabric import Fabric
+
+    from experiments.demo_clip.data import Composer, Shares
+    from experiments.demo_clip.model import (
+        MEAN,
+        STD,
+        Average,
+        MatrixOptimizer,
+        TrainingModel,
+        contrastive_loss,
+        model_config,
+        tokenizer,
+    )
+
+    accelerator = {"auto": "auto", "cpu": "cpu", "gpu": "gpu"}.get(device)
+    if accelerator is None:
+        raise InputError("The device is one of auto, cpu, gpu.", where=device, next_step="--device auto")
+    shares = shares or Shares()
+    composer = composer or Composer(work_dir, drawings="train")
+    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
+    fabric = Fabric(accelerator=accelerator, devices=1, precision="bf16-mixed" if on_gpu else "32-true")
+    fabric.launch()
+    torch.manual_seed(plan.seed)
+    config = model_config(plan.width, plan.layers)
+    model = TrainingModel(config, len(composer.classes))
+    optimizer = MatrixOptimizer(model, plan.lr, plan.weight_decay)
+    model, optimizer = fabric.setup(model, optimizer)
+    average = Average(model.clip, plan.average_decay)
+    tokenize = tokenizer()
+    checkpoint = work_dir / "checkpoint.pt"
+    log = work_dir / "metrics.csv"
+    start, seconds_before = 0, 0.0
+    if checkpoint.is_file():
+        stored = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
+        _check_plan(plan, stored, checkpoint)
+        model.load_state_dict(stored["model"])
+        optimizer.load_state_dict(stored["optimizer"])
+        average.weights = stored["average"]
+        start, seconds_before = stored["step"], stored["seconds"]
+        print(f"going on from step {start} of {plan.steps}", flush=True)
+
+    began = saved = time.monotonic()
+
+    def save(step: int) -> None:
+        draft = checkpoint.with_suffix(".part")
+        torch.save(
+            {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "average": average.weights,
+                "step": step,
+                "seconds": seconds_before + time.monotonic() - began,
+                "plan": asdict(plan),
+                "model_config": config,
+                "shares": asdict(shares),
+                "device": str(fabric.device),
+            },
+            draft,
+        )
+        draft.replace(checkpoint)
+
+    model.train()
+    end = plan.steps if stop_at is None else min(stop_at, plan.steps)
+    for step in range(start, end):
+        for group in optimizer.param_groups:
+            group["lr"] = plan.lr_at(step)
+        batch = composer.batch(plan.seed, step, shares)
+        composed = time.monotonic()
+        torch.manual_seed(plan.seed * 1_000_003 + step)  # patch dropout's draws depend on the step alone
+        pixels = (batch.pixels_BCHW.to(fabric.device) - MEAN[0]) / STD[0]
+        tokens = tokenize(batch.captions).to(fabric.device)
+        images, texts, scale = model(pixels, tokens, shares.heads, plan.patch_dropout, plan.head_patch_dropout)
+        contrast = contrastive_loss(
+            images, texts, scale, batch.positive_BK.to(fabric.device), batch.ignored_BK.to(fabric.device)
+        )
+        classes = batch.class_B.to(fabric.device)
+        named = classes >= 0
+        class_loss = torch.nn.functional.cross_entropy(
+            model.read_class(images[named]), classes[named], label_smoothing=0.1
+        )
+        angles = model.read_angles(images[len(images) - shares.heads :])
+        angle_loss = (angles - batch.angles_deg_H3.to(fabric.device) / 45).abs().mean()
+        loss = contrast + plan.class_weight * class_loss + plan.angle_weight * angle_loss
+        optimizer.zero_grad()
+        fabric.backward(loss)
+        fabric.clip_gradients(model, optimizer, max_norm=5.0)
+        optimizer.step()
+        with torch.no_grad():
+            model.clip.logit_scale.clamp_(0, 4.6052)  # ln 100, as CLIP
+        average.update(model.clip, step)
+        done = step + 1
+        if done % 25 == 0:
+            row = {
+                "step": done,
+                "contrast": round(contrast.item(), 4),
+                "class": round(class_loss.item(), 4),
+                "angle_deg": round(angle_loss.item() * 45, 2),
+                "scale": round(scale.item(), 1),
+                "seconds": round(seconds_before + time.monotonic() - began, 1),
+            }
+            if validate_every and done % validate_every == 0:
+                row.update(_validate(work_dir, average.weights, config, str(fabric.device)))
+            _log(log, row)
+        if time.monotonic() - saved > save_every_s:
+            save(done)
+            saved = time.monotonic()
+    save(end)
+    return checkpoint
+
+
+def _check_plan(plan: Plan, stored: dict[str, Any], checkpoint: Path) -> None:
+    """Only the number of steps may differ, and only while the learning rate is still level."""
+    before = Plan(**stored["plan"])
+    same = replace(before, steps=plan.steps) == plan
+    level = stored["step"] <= min(before.steps, plan.steps) * (1 - plan.decay_share)
+    if not same or (before.steps != plan.steps and not level):
+        raise InputError(
+            f"The checkpoint was made under another plan: {before}.",
+            where=str(checkpoint),
+            next_step="give the same options, or another --work_dir, or remove the checkpoint",
+        )
+
+
+def _validate(work_dir: Path, weights: dict[str, Any], config: dict[str, Any], device: str) -> dict[str, float]:
+    from experiments.demo_clip.data import Composer
+    from experiments.demo_clip.evaluate import name_ranks, pose_accuracy
+    from experiments.demo_clip.heads import HeadBank
+    from experiments.demo_clip.model import build
+
+    model = build(config).to(device)
+    model.load_state_dict(weights)
+    model.eval()
+    composer = Composer(work_dir, drawings="validation", heads="validation")
+    ranks = name_ranks(model, composer)
+    pose = pose_accuracy(model, HeadBank.open(work_dir, "validation"), composer.backgrounds[:500])
+    return {
+        "val_top1": round(float((ranks < 1).mean()), 4),
+        "val_top5": round(float((ranks < 5).mean()), 4),
+        **{f"val_pose_{name}": round(value, 4) for name, value in pose.items()},
+    }
+
+
+_LOG_FIELDS = ("step", "contrast", "class", "angle_deg", "scale", "seconds", "val_top1", "val_top5",
+               "val_pose_exact", "val_pose_yaw", "val_pose_pitch", "val_pose_roll")  # fmt: skip
+
+
+def _log(path: Path, row: dict[str, float]) -> None:
+    print(json.dumps(row), flush=True)
+    new = not path.is_file()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, _LOG_FIELDS)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.train_demo_clip", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("what", choices=("prepare", "train", "evaluate", "export", "all"))
+    parser.add_argument("--work_dir", "--work-dir", type=Path, default=DEFAULT_WORK_DIR)
+    parser.add_argument("--steps", type=int, default=Plan.steps)
+    parser.add_argument("--seed", type=int, default=Plan.seed)
+    parser.add_argument("--lr", type=float, default=Plan.lr)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, help="CPU threads; by default as many as torch chooses")
+    options = parser.parse_args(arguments)
+    plan = Plan(steps=options.steps, seed=options.seed, lr=options.lr)
+    import torch
+
+    try:
+        if options.what in ("prepare", "all"):
+            prepare(options.work_dir)
+        if options.what in ("train", "all"):
+            if options.threads:
+                torch.set_num_threads(options.threads)
+            train(options.work_dir, plan, device=options.device)
+    except WorkbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
