@@ -118,7 +118,7 @@ class _Request:
     dtype: torch.dtype
     keys: list[_Key]  # as asked for; may repeat
     specs: dict[_Key, ModelSpec]
-    ticket: int
+    ticket: int = 0  # its place in the queue
     entries: dict[_Key, _Entry] = field(default_factory=dict)
     found_loaded: set[_Key] = field(default_factory=set)
 
@@ -280,7 +280,8 @@ class ModelManager:
         """Return when every model of the request is loaded and pinned; raise with nothing held."""
         try:
             with self._changed:
-                self._line_up(request)
+                request.ticket = next(self._tickets)
+                self._queue.append(request)
             while (entry := self._next_to_load(request, cancel)) is not None:
                 self._load(entry)
         except BaseException:
@@ -367,10 +368,6 @@ class ModelManager:
 
     # ---- everything below is called with the lock held ----
 
-    def _line_up(self, request: _Request) -> None:
-        self._queue.append(request)
-        self._changed.notify_all()  # it may close a ring of jobs that wait for each other, and another be refused
-
     def _settle(self, entry: _Entry, encoder: Encoder) -> None:
         """Replace the estimate by the truth, and keep the model if the truth has room."""
         self._measured_bytes[entry.key] = entry.size_bytes = encoder.size_bytes
@@ -382,7 +379,7 @@ class ModelManager:
             del self._entries[entry.key]
             for request in [granted for granted in self._granted if entry in granted.entries.values()]:
                 self._leave(request)
-                self._line_up(request)  # at its old place, which its ticket says
+                self._queue.append(request)  # at its old place, which its ticket says
 
     def _may_enter(self, request: _Request) -> bool:
         """Whether it is the request's turn and there is room, if idle models leave."""
@@ -574,7 +571,7 @@ class ModelManager:
         specs = [self.find(model_id) for model_id in model_ids]
         keys = [_Key(spec.id, str(device), dtype_name(torch_dtype), self._file_state(spec)) for spec in specs]
         job = cancel if cancel is not None else threading.get_ident()
-        return _Request(job, device, torch_dtype, keys, dict(zip(keys, specs, strict=True)), next(self._tickets))
+        return _Request(job, device, torch_dtype, keys, dict(zip(keys, specs, strict=True)))
 
     def _file_state(self, spec: ModelSpec) -> tuple[int, int] | None:
         """(mtime_ns, bytes) of the weight file: a file that was replaced is another model. None where there is none."""
