@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from core.cli.models_bench import bench_models
 from core.errors import WeightsInvalid
 from core.models import catalogue, weights
 from core.models.fetch import HUB_URL, fetch, recorded_sha256
@@ -20,6 +21,8 @@ from core.models.spec import ModelSpec
 from core.settings import Settings
 
 app = typer.Typer(help="The models: what there is, download, verify.", no_args_is_help=True)
+
+app.command("bench")(bench_models)
 
 _PLAIN_WIDTH = 200  # columns when stdout is a file or a pipe, so that no id is cut
 
