@@ -102,9 +102,7 @@ def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
         max_file_size=limits.file_bytes,
         app_kwargs={"middleware": access.middleware(door, temp_dir, options.lang, limits)},
     )
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stop_on_signal()
     tunnel_url = _open_tunnel(options.host, port) if options.share else None
     _greet(door, tunnel_url)
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
@@ -137,6 +135,19 @@ def _free_port(host: str, wanted: int | None) -> int:
     )
 
 
+def _stop_on_signal() -> threading.Event:
+    """An event that the first Ctrl+C (or SIGTERM) sets, to end in order. The second ends at once."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    return stop
+
+
 def _no_proxy_for(host: str) -> None:
     """Gradio asks itself at the start whether it is up; a proxy named in the environment would answer instead."""
     for name in ("no_proxy", "NO_PROXY"):
@@ -158,6 +169,8 @@ def _open_tunnel(host: str, port: int) -> str | None:
 def _greet(door: Door, tunnel_url: str | None) -> None:
     """Where the app is, and how to get in. The only place that ever shows a generated password."""
     print(f"CLIP Workbench: {door.url}")
+    for url in door.network_urls:
+        print(f"On the network: {url}")
     if tunnel_url:
         print(f"Public link:    {tunnel_url}")
     if door.credentials and door.credentials.generated:

@@ -55,12 +55,14 @@ class Door:
         port: in `url`; names the session cookie, since cookies do not tell ports apart.
         hosts: names and addresses a request may be addressed to; `*.` stands for every subdomain.
         credentials: the sign-in to ask for; None only where nobody but this machine can reach the app.
+        network_urls: the addresses to open on other machines of the network.
     """
 
     url: str
     port: int
     hosts: tuple[str, ...]
     credentials: Credentials | None
+    network_urls: tuple[str, ...] = ()
 
 
 def open_door(host: str, port: int, *, share: bool, auth: str | None, extra_hosts: Sequence[str]) -> Door:
@@ -79,8 +81,12 @@ def open_door(host: str, port: int, *, share: bool, auth: str | None, extra_host
         alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
         groups = ("".join(secrets.choice(alphabet) for _ in range(5)) for _ in range(4))
         credentials = Credentials(GENERATED_USER, "-".join(groups), generated=True)
-    shown = "127.0.0.1" if _is_wildcard(host) else host
-    return Door(f"http://{shown}:{port}", port, allowed_hosts(host, share=share, extra=extra_hosts), credentials)
+    hosts = allowed_hosts(host, share=share, extra=extra_hosts)
+    if not _is_wildcard(host):
+        return Door(f"http://{host}:{port}", port, hosts, credentials)
+    reached_at = [address for address in _own_addresses() if not is_loopback(address)]
+    network_urls = tuple(f"http://{address}:{port}" for address in reached_at)
+    return Door(f"http://127.0.0.1:{port}", port, hosts, credentials, network_urls)
 
 
 def parse_auth(auth: str) -> Credentials:

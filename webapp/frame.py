@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from webapp.page import THEME_COOKIE
+from webapp.page import LOGO, THEME_COOKIE
 from webapp.services import Services
 from webapp.text import COOKIE as LANGUAGE_COOKIE
 from webapp.text import in_both
@@ -16,13 +16,6 @@ _YEAR_S = 365 * 24 * 3600
 
 _ICON = '<svg viewBox="0 0 24 24" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.8" '
 _ICON += 'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">'
-LOGO = (
-    '<svg class="logo" viewBox="0 0 32 32" width="30" height="30" aria-hidden="true">'
-    '<rect width="32" height="32" rx="8" fill="#4f46e5"/>'
-    '<path d="M9 22 L16 9 L23 22" fill="none" stroke="#a5b4fc" stroke-width="1.6"/>'
-    '<circle cx="16" cy="9" r="3.2" fill="#fff"/><circle cx="9" cy="22" r="3.2" fill="#c7d2fe"/>'
-    '<circle cx="23" cy="22" r="3.2" fill="#818cf8"/></svg>'
-)
 MODELS_ICON = _ICON + '<path d="M12 3l8 4.5v9L12 21l-8-4.5v-9z"/><path d="M12 12l8-4.5M12 12v9M12 12L4 7.5"/></svg>'
 MOON_ICON = _ICON + '<path d="M20 14.5A8 8 0 0 1 9.5 4a8 8 0 1 0 10.5 10.5z"/></svg>'
 SUN_ICON = _ICON + (

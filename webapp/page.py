@@ -16,6 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from webapp.text import Language, language_of
 
 THEME_COOKIE = "workbench_theme"
+LOGO = (
+    '<svg class="logo" viewBox="0 0 32 32" width="30" height="30" aria-hidden="true">'
+    '<rect width="32" height="32" rx="8" fill="#4f46e5"/>'
+    '<path d="M9 22 L16 9 L23 22" fill="none" stroke="#a5b4fc" stroke-width="1.6"/>'
+    '<circle cx="16" cy="9" r="3.2" fill="#fff"/><circle cx="9" cy="22" r="3.2" fill="#c7d2fe"/>'
+    '<circle cx="23" cy="22" r="3.2" fill="#818cf8"/></svg>'
+)
+
 BROWSER_TAGS: dict[Language, str] = {"en": "en", "zh": "zh-CN"}
 
 # Previews for social networks that name Gradio's own site, and the manifest of an app to install, which this is not.

@@ -31,8 +31,13 @@ def private_temp_dir() -> Iterator[Path]:
             tempfile.tempdir = None
 
 
-def sweep(folder: Path, older_than_s: float = KEEP_S, now_s: float | None = None) -> int:
-    """Delete files below `folder` that are older, then empty folders of that age. Returns how many files went."""
+def sweep(
+    folder: Path, older_than_s: float = KEEP_S, now_s: float | None = None, keep: frozenset[Path] = frozenset()
+) -> int:
+    """Delete files below `folder` that are older and not in `keep`, then empty folders of that age.
+
+    Returns how many files went.
+    """
     limit_s = (time.time() if now_s is None else now_s) - older_than_s
     deleted = 0
     for root, folders, files in os.walk(folder, topdown=False):
@@ -40,7 +45,7 @@ def sweep(folder: Path, older_than_s: float = KEEP_S, now_s: float | None = None
             path = Path(root, name)
             with suppress(OSError):  # gone already, or still held open
                 status = path.lstat()
-                if max(status.st_mtime, status.st_ctime) < limit_s:
+                if path not in keep and max(status.st_mtime, status.st_ctime) < limit_s:
                     path.unlink()
                     deleted += 1
         for name in folders:
@@ -52,9 +57,13 @@ def sweep(folder: Path, older_than_s: float = KEEP_S, now_s: float | None = None
 
 
 def sweep_now_and_then(folder: Path, stop: threading.Event) -> None:
-    """`sweep` every quarter of an hour until `stop` is set. For a thread of its own."""
+    """`sweep` every quarter of an hour until `stop` is set. For a thread of its own.
+
+    What lies there at the start stays: the page itself shows it.
+    """
+    keep = frozenset(file for file in folder.rglob("*") if file.is_file())
     while not stop.wait(SWEEP_EVERY_S):
-        sweep(folder)
+        sweep(folder, keep=keep)
 
 
 def folder_bytes(folder: Path) -> int:

@@ -14,7 +14,7 @@ from core.types import ModelStatus
 from webapp.services import Services
 from webapp.text import Language, in_both, say
 
-REFRESH_MS = 3000
+REFRESH_MS = 2000
 
 _PANEL_JS = f"""
 const panel = element.querySelector('aside'), list = element.querySelector('.list');

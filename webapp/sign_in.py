@@ -23,7 +23,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webapp.page import BROWSER_TAGS, theme_of
+from webapp.page import BROWSER_TAGS, LOGO, theme_of
 from webapp.text import Language, language_of, say
 
 log = logging.getLogger("webapp")
@@ -255,6 +255,7 @@ def render_page(language: Language, theme: str | None, key: str = "", wait_s: in
     return _PAGE.format(
         lang=BROWSER_TAGS[language],
         scheme=theme or "light dark",
+        logo=LOGO,
         title=words("sign_in_title"),
         line=words("sign_in_line"),
         user=words("sign_in_user"),
@@ -284,6 +285,7 @@ body {{ margin: 0; min-height: 100vh; min-height: 100dvh; display: grid; place-i
   sans-serif }}
 form {{ width: min(360px, 100%); padding: 28px; background: var(--card); border: 1px solid var(--line);
   border-radius: 8px; box-shadow: 0 8px 30px rgba(15, 23, 42, .08) }}
+.logo {{ display: block; width: 36px; height: 36px; margin-bottom: 14px }}
 h1 {{ margin: 0; font-size: 19px; letter-spacing: -.01em }}
 h1 + p {{ margin: 2px 0 20px; color: var(--soft) }}
 label {{ display: block; margin-bottom: 14px; font-weight: 600; font-size: 13px }}
@@ -299,6 +301,7 @@ button:hover {{ background: #4338ca }}
 </head>
 <body>
 <form method="post" action="/login">
+{logo}
 <h1>{title}</h1>
 <p>{line}</p>
 {notice}

@@ -280,6 +280,12 @@ class Visitor:
         """How far the page can be scrolled sideways; 0 on a page that fits its window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
+    @property
+    def cut_off(self) -> list[str]:
+        """Headings and buttons of the page's frame whose words do not fit: what they should say."""
+        script = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText)"
+        return list(self.page.locator("#header :is(h1, button), #side :is(h2, button)").evaluate_all(script))
+
     def screenshot(self, path: Path) -> None:
         self.page.screenshot(path=str(path), full_page=True)
 

@@ -76,6 +76,8 @@ def test_hosts_follow_the_way_the_app_is_served() -> None:
     lan = open_door("0.0.0.0").hosts
     assert {"localhost", "127.0.0.1", socket.gethostname().lower()} <= set(lan)
     assert "*" not in lan and "0.0.0.0" not in lan
+    assert open_door("0.0.0.0").url == "http://127.0.0.1:7860"
+    assert not [url for url in open_door("0.0.0.0").network_urls if "127.0." in url or url[7:-5] not in lan]
     assert "192.168.7.5" in open_door("192.168.7.5").hosts
     assert "192.168.7.6" not in open_door("192.168.7.5").hosts
     assert "*.gradio.live" in open_door(share=True).hosts

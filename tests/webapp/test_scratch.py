@@ -32,6 +32,7 @@ def test_the_sweep_takes_what_is_old_and_leaves_the_rest(tmp_path: Path) -> None
     born_s = old.stat().st_ctime
     assert sweep(tmp_path, older_than_s=60, now_s=born_s + 30) == 0
     os.utime(new, (born_s + 100, born_s + 100))
+    assert sweep(tmp_path, older_than_s=60, now_s=born_s + 120, keep=frozenset([old])) == 0
     assert sweep(tmp_path, older_than_s=60, now_s=born_s + 120) == 1
     assert new.exists() and not old.exists()
     assert folder_bytes(tmp_path) == 5
