@@ -1,8 +1,8 @@
 """`ModelPicker`: the page's table of models. Several may be picked; their order is the order of the ensemble.
 
-Models whose weights are here can be picked; the others show the command that fetches them. The value is a `Models`; what
-comes back from the browser is a tuple of ids, in the order of picking, for the handler to look up (`catalogue.find` refuses
-what it does not know).
+Models whose weights are here can be picked; the others show the command that fetches them. The value is a `Models`;
+what comes back from the browser is a tuple of ids, in the order of picking, for the handler to look up
+(`catalogue.find` refuses what it does not know).
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _JS_WORDS = (
 
 
 def model_rows(settings: Settings, language: Language) -> list[dict[str, Any]]:
-    """Every model of the catalogue and of `weights/custom/` as the table shows it: those here first, else in catalogue order."""
+    """Every model of the catalogue and of `weights/custom/` as the table shows it: those here first, else in
+    catalogue order."""
     from core.models.catalogue import specs
     from core.models.weights import fetch_command, locate
 
@@ -40,9 +41,9 @@ def model_rows(settings: Settings, language: Language) -> list[dict[str, Any]]:
         return {
             "id": spec.id,
             "family": say(language, "picker_custom") if spec.custom else FAMILY_NAMES[spec.family],
-            "dim": spec.dim,
+            "dim": spec.dim,  # 0 where a model's own files would say it and are not here
             "input": spec.input_px,
-            "params": f"{spec.params_m:.0f} M" if spec.params_m >= 1 else f"{spec.params_m:.2f} M",
+            "params": _millions(spec.params_m),
             "size": size_text(spec.file_bytes) if spec.file_bytes else "",
             "here": locate(spec, settings.weights_dir) is not None,
             "text": spec.has_text,
@@ -54,6 +55,11 @@ def model_rows(settings: Settings, language: Language) -> list[dict[str, Any]]:
     return [row for row in rows if row["here"]] + [row for row in rows if not row["here"]]
 
 
+def _millions(params_m: float) -> str:
+    """Parameters in millions: `151 M`, `0.42 M`; empty where not known."""
+    return "" if not params_m else f"{params_m:.0f} M" if params_m >= 1 else f"{params_m:.2f} M"
+
+
 class ModelPicker(gr.HTML):
     """The table. As an input it gives a `tuple[str, ...]`: the ids picked, in order; nothing else is believed.
 
@@ -63,17 +69,14 @@ class ModelPicker(gr.HTML):
     """
 
     def __init__(self, settings: Settings, language_of: Callable[[gr.Request | None], Language], **kwargs: Any) -> None:
-        def at_page_load(request: gr.Request) -> dict[str, Any]:
-            return picker_value(settings, language_of(request))
-
         def model_rows_now(request: gr.Request) -> list[dict[str, Any]]:
             return model_rows(settings, language_of(request))
 
         static_files.declare()
         super().__init__(
-            value=at_page_load,
+            value=None,
             html_template='<div class="wb-models" role="group"></div>',
-            head=static_files.head("model_picker"),
+            head=static_files.script_and_style("model_picker"),
             js_on_load="WorkbenchModelPicker.mount(element, props, watch, server);",
             server_functions=[model_rows_now],
             apply_default_css=False,
@@ -94,9 +97,11 @@ class ModelPicker(gr.HTML):
 
 
 def picker_value(settings: Settings, language: Language, picked: tuple[str, ...] | None = None) -> dict[str, Any]:
-    """What a `ModelPicker` shows. Without `picked` the first model that is here, so that a new visitor can run at once."""
+    """What a `ModelPicker` shows. Without `picked` the first model that is here, so that a new visitor can run at
+    once."""
     rows = model_rows(settings, language)
     here = [row["id"] for row in rows if row["here"]]
     chosen = here[:1] if picked is None else [model_id for model_id in picked if model_id in here]
-    words = {word: WORDS[language][f"picker_{word}"] for word in _JS_WORDS}  # their {names} are filled in by the script
+    # Their {names} are filled in by the script.
+    words = {word: WORDS[language][f"picker_{word}"] for word in _JS_WORDS}
     return {"rows": rows, "picked": chosen, "words": words}

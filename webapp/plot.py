@@ -1,11 +1,11 @@
 """`Plot`: the page's chart component. Give it a `Drawing`; it keeps zoom, camera and theme across updates.
 
-It is a `gr.HTML` whose script, `static/plot.js`, calls `Plotly.react` on one element for the life of the page, with the
-plotly.js of the installed plotly package. The script's head says why gr.Plot would not do.
+It is a `gr.HTML` whose script, `static/plot.js`, calls `Plotly.react` on one element for the life of the page, with
+the plotly.js of the installed plotly package. The script's head says why gr.Plot would not do.
 
     chart = Plot(height_px=320, label=label("…"))
-    button.click(draw, inputs, chart)            # draw returns a Drawing, or a str: the empty state, what to do to get one
-    chart.select(on_point, None, outputs)        # def on_point(event: gr.EventData): event.keys -> [a key of each card]
+    button.click(draw, inputs, chart)        # draw returns a Drawing, or a str: what to do to get one
+    chart.select(on_point, None, outputs)    # def on_point(event: gr.EventData): event.keys -> a key of each card
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ class Plot(gr.HTML):
             elem_classes=["wb-plot-block", *classes],
             html_template=(
                 f'<div class="wb-plot-frame" style="height:{height_px}px">'
-                f'<div class="wb-plot" role="img" data-plotly="{plotly_url}"></div><p class="wb-plot-empty"></p></div>'
+                f'<div class="wb-plot" role="img" data-plotly="{plotly_url}"></div>'
+                '<p class="wb-plot-empty"></p></div>'
             ),
-            head=static_files.head("plot"),
+            head=static_files.script_and_style("plot"),
             js_on_load="WorkbenchPlot.mount(element, props, trigger, watch);",
             apply_default_css=False,
             **kwargs,
@@ -60,7 +61,6 @@ class Plot(gr.HTML):
 
     def preprocess(self, payload: Any) -> None:
         """A chart is never an input: what a browser sends back is not read."""
-        return None
 
     def postprocess(self, value: Drawing | str | None) -> str | None:  # type: ignore[override]
         """A drawing, or the words of the empty state, as JSON."""

@@ -1,5 +1,5 @@
-"""Scripts and styles of our own components, served from this machine. Addresses are relative to the page, so that they
-also hold behind a proxy's prefix."""
+"""Scripts and styles of our own components, served from this machine. Addresses are relative to the page, so that
+they also hold behind a proxy's prefix."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ def url(path: Path) -> str:
     return f"gradio_api/file={path.as_posix()}"
 
 
-def head(component: str) -> str:
-    """The `head=` of a component whose script and style are `static/COMPONENT.js` and `.css`; loaded once per page."""
-    script = html.escape(url(STATIC_DIR / f"{component}.js"))
-    style = html.escape(url(STATIC_DIR / f"{component}.css"))
-    return f'<link rel="stylesheet" href="{style}"><script src="{script}"></script>'
+def style(name: str) -> str:
+    """The `head=` that loads `static/NAME.css`; once per page, however many components ask for it."""
+    return f'<link rel="stylesheet" href="{html.escape(url(STATIC_DIR / f"{name}.css"))}">'
+
+
+def script_and_style(name: str) -> str:
+    """The `head=` of a component whose script and style are `static/NAME.js` and `static/NAME.css`."""
+    return f'<script src="{html.escape(url(STATIC_DIR / f"{name}.js"))}"></script>{style(name)}'

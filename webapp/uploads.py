@@ -1,7 +1,8 @@
 """`Uploads`: the page's drop zone for many files, and what it takes to turn them into `ImageSource`s.
 
-Differs from `gr.File`, whose base it is: one file of a wrong kind does not refuse the others (it becomes a reject with a
-reason), the visitor's own file names are kept, addresses on the web are never fetched, and no empty temporary files are left.
+Differs from `gr.File`, whose base it is: one file of a wrong kind does not refuse the others (it becomes a reject
+with a reason), the visitor's own file names are kept, addresses on the web are never fetched, and no empty temporary
+files are left.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ class Upload:
     path: Path
 
 
-class Uploads(gr.File):
-    """A drop zone. As an input it gives `list[Upload]`."""
+class _Received:
+    """What both upload components do with what the browser sent."""
 
-    def preprocess(self, payload: Any) -> list[Upload]:  # type: ignore[override]
+    def preprocess(self, payload: Any) -> list[Upload]:
         if payload is None:
             return []
         files = payload if isinstance(payload, (list, tuple)) else getattr(payload, "root", [payload])
@@ -48,7 +49,21 @@ class Uploads(gr.File):
     def move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
         if url_or_file_path is not None and str(url_or_file_path).lower().startswith(("http:", "https:")):
             raise gr.Error("Upload the file itself; addresses on the web are not fetched.", print_exception=False)
-        return super().move_resource_to_block_cache(url_or_file_path)
+        return super().move_resource_to_block_cache(url_or_file_path)  # type: ignore[misc]
+
+
+class Uploads(_Received, gr.File):
+    """A drop zone. As an input it gives `list[Upload]`."""
+
+    def get_block_name(self) -> str:
+        return "file"  # drawn by Gradio's own front end
+
+
+class UploadOne(_Received, gr.UploadButton):
+    """A button that asks for one file. As an input it gives `list[Upload]`, of one or none."""
+
+    def get_block_name(self) -> str:
+        return "uploadbutton"
 
 
 def own_name(name: str) -> str:
@@ -63,8 +78,8 @@ def image_sources(
 ) -> tuple[list[ImageSource], list[Reject], list[Notice]]:
     """Uploaded files and archives → images in the order given, and what could not be opened at all.
 
-    Ids are the visitor's own names, made unique (a notice says so); a member of an archive is `photos.zip/cat.jpg`, or just
-    its own name when one archive is all there is. A broken archive is a reject and stops nothing else.
+    Ids are the visitor's own names, made unique (a notice says so); a member of an archive is `photos.zip/cat.jpg`,
+    or just its own name when one archive is all there is. A broken archive is a reject and stops nothing else.
 
     Args:
         folder: private, for the unpacked members; has to live as long as the sources are read.
@@ -95,7 +110,7 @@ def image_sources(
     if len(sources) > MAX_IMAGES:
         raise InputError(
             f"More than {MAX_IMAGES:,} images at once.",
-            next_step=f"Give at most {MAX_IMAGES:,}; `python -m core vectorize --image_path FOLDER` takes any number.",
+            next_step=f"Give at most {MAX_IMAGES:,}; the command line takes any number.",
         )
     unique, notices = with_unique_ids(sources)
     return unique, rejects, notices

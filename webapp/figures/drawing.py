@@ -1,8 +1,8 @@
 """`Drawing`: one chart as the page wants it, and the few rules of style that all charts share. No gradio here.
 
-A Plotly figure by itself cannot show a picture when the pointer rests on a point, and reads markup in every text it is
-given. So a `Drawing` carries the figure plus `Card`s, the tooltips: plain text and a small picture. `webapp/static/plot.js`
-builds them from text nodes, so nothing in a card is ever read as markup.
+A Plotly figure by itself cannot show a picture when the pointer rests on a point, and reads markup in every text it
+is given. So a `Drawing` carries the figure plus `Card`s, the tooltips: plain text and a small picture.
+`webapp/static/plot.js` builds them from text nodes, so nothing in a card is ever read as markup.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-# Told apart by people who see colours differently, and on both backgrounds (contrast at least 3:1 with white and #121a2e).
+# Told apart by people who see colours differently, at least 3:1 against the light and the dark surface.
 COLOURS = ("#4f6df5", "#d97706", "#0d9488", "#db2777", "#0891b2", "#7c3aed", "#65a30d", "#dc2626")
-# Evenly perceived, readable in grey and for the colour blind.
-SEQUENTIAL = "Viridis"
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,12 @@ class Drawing:
     """A figure, its tooltips, and the name of its view.
 
     Which cards belong to a point: a trace says it in its own `meta`: `"points"` (card i for point i), `"cells"` (a
-    heatmap: the row's card, then the column's) or `{"card": i}` (the whole trace). A trace without `meta` keeps Plotly's own hover text.
+    heatmap: the row's card, then the column's) or `{"card": i}` (the whole trace). A trace without `meta` keeps
+    Plotly's own hover text.
 
     Attributes:
-        figure: Plotly figure; colours of text, grid and background are left to the page, which follows light and dark.
+        figure: Plotly figure; colours of text, grid and background are left to the page, which follows light and
+            dark.
         cards: the tooltips.
         view: while two drawings in a row bear the same view, zoom and camera stay; another view starts afresh.
         description: one sentence for people who do not see the chart.

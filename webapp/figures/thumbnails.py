@@ -1,4 +1,4 @@
-"""Small pictures for tooltips, maps and grids, as data URIs: they travel with the result and need no further request."""
+"""Small pictures for tooltips, maps and grids, as data URIs: they travel with the result, no request fetches them."""
 
 from __future__ import annotations
 

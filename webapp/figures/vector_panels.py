@@ -109,14 +109,15 @@ def summary_panel(table: VectorTable, language: Language) -> str:
         ("vectorize_loading", loading, loading_note if load_s else say(language, "vectorize_loaded_before"), ""),
     )
     blocks = "".join(
-        f'<div class="{kind}"><dt>{text(say(language, key))}</dt><dd>{text(value)}<small>{text(note)}</small></dd></div>'
+        f'<div class="{kind}"><dt>{text(say(language, key))}</dt>'
+        f"<dd>{text(value)}<small>{text(note)}</small></dd></div>"
         for key, value, note, kind in cells
     )
     return f'<dl class="vz-summary">{blocks}</dl>'
 
 
 def notes_panel(rejects: Sequence[Reject], notices: Sequence[Notice], limits: Sequence[str], language: Language) -> str:
-    """Rejects with their reasons, what was done on the user's behalf, what is shown in part only; empty if nothing is."""
+    """Rejects and their reasons, what was done on the user's behalf, what is shown in part; empty without any."""
     parts = []
     if rejects:
         key = "vectorize_reject_title" if len(rejects) == 1 else "vectorize_rejects_title"
@@ -192,7 +193,8 @@ def hits_panel(
         for rank, hit in enumerate(hits, start=1)
     )
     shown = say(language, "vectorize_search_shown", shown=len(hits), count=count)
-    return f'<p class="vz-hits-title"><b>{text(headline)}</b> <span>{text(shown)}</span></p><div class="vz-hits">{cells}</div>'
+    title = f'<p class="vz-hits-title"><b>{text(headline)}</b> <span>{text(shown)}</span></p>'
+    return f'{title}<div class="vz-hits">{cells}</div>'
 
 
 def bench_panel(rows: Sequence[BenchRow], running: str, language: Language) -> str:

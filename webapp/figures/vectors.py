@@ -1,18 +1,19 @@
 """A `VectorTable` as charts: how similar the images are (heatmap), and where they lie (a 2-D map).
 
-Both compare directions, not lengths: rows are L2-normalised first, so that a distance on the map and a cell of the heatmap
-speak of the same thing, the cosine. Thumbnails come as data URIs by id; a missing one is left out, never an error.
+Both compare directions, not lengths: rows are L2-normalised first, so that a distance on the map and a cell of the
+heatmap speak of the same thing, the cosine. Thumbnails come as data URIs by id; a missing one is left out, never an
+error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.types import VectorTable
-from webapp.figures.drawing import COLOURS, SEQUENTIAL, Card, Drawing, base_layout, literal, shorten
+from webapp.figures.drawing import COLOURS, Card, Drawing, base_layout, literal, shorten
 from webapp.text import Language, say
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ HEATMAP_LIMIT = 200
 TSNE_LIMIT = 2000
 """Images t-SNE is run on: the first of the table; the time grows faster than their number."""
 PICTURED_AXIS_LIMIT = 24
-"""Up to this many images the heatmap bears thumbnails, or names, along its sides; with more they would be too small."""
+"""Up to this many images the heatmap bears thumbnails, or names, along its sides; more would be too small."""
 PICTURED_MAP_LIMIT = 60
 """Up to this many images the map shows the pictures themselves instead of dots."""
 VALUES_LIMIT = 12
@@ -62,15 +63,15 @@ def similar_together(cosines_NN: np.ndarray) -> np.ndarray:
 def project_pca(vectors_ND: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
     """The two directions along which the normalised rows differ most.
 
-    Returns `xy_N2` (float32) and the share of the variance, 0..1, that each axis holds. With fewer than three rows the
-    missing axes are zero.
+    Returns `xy_N2` (float32) and the share of the variance, 0..1, that each axis holds. With fewer than three rows
+    the missing axes are zero.
     """
     from sklearn.decomposition import PCA
 
     units_ND = unit_rows(vectors_ND)
     centred_ND = units_ND - units_ND.mean(axis=0)
     total = float((centred_ND**2).sum())
-    xy_N2 = np.zeros((len(units_ND), 2), dtype=np.float32)
+    xy_N2: np.ndarray = np.zeros((len(units_ND), 2), dtype=np.float32)
     axes = min(2, len(units_ND) - 1, units_ND.shape[1])
     if axes < 1 or total < 1e-12:
         return xy_N2, (0.0, 0.0)
@@ -82,7 +83,8 @@ def project_pca(vectors_ND: np.ndarray) -> tuple[np.ndarray, tuple[float, float]
 def project_tsne(vectors_ND: np.ndarray) -> np.ndarray:
     """t-SNE of the normalised rows, the same at every call (PCA start, fixed seed). Float32 `xy_N2`; at least 4 rows.
 
-    Neighbours are kept, distances between far groups mean little. Perplexity 30, or a third of the rows when there are few.
+    Neighbours are kept, distances between far groups mean little. Perplexity 30, or a third of the rows when there
+    are few.
     """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
@@ -114,29 +116,32 @@ def similarity_heatmap(
     ids = [table.ids[row] for row in order_N]
     z_NN = np.round(cosines_NN[np.ix_(order_N, order_N)].astype(np.float64), 4)
 
-    off_diagonal = z_NN[~np.eye(count, dtype=bool)]
-    floor = float(np.floor(off_diagonal.min() * 10) / 10) if off_diagonal.size else -1.0
+    # The scale spans what differs: with the diagonal in it, all else would look the same.
+    others = z_NN[~np.eye(count, dtype=bool)]
+    low, high = (float(others.min()), float(others.max())) if count > 1 else (-1.0, 1.0)
     heatmap = go.Heatmap(
         z=z_NN,
-        zmin=floor,
-        zmax=1.0,
-        colorscale=SEQUENTIAL,
+        zmin=low,
+        zmax=max(high, low + 0.01),
+        autocolorscale=True,  # the page has one for light and one for dark
         hoverinfo="none",
         meta="cells",
         name=say(language, "vectorize_cosine"),
         xgap=1 if count <= 60 else 0,
         ygap=1 if count <= 60 else 0,
-        colorbar={"thickness": 9, "len": 0.96, "nticks": 6},
+        colorbar={"thickness": 8, "len": 0.9, "nticks": 5, "tickformat": ".2f"},
     )
     if count <= VALUES_LIMIT:
         heatmap.update(texttemplate="%{z:.2f}", textfont={"size": 10})
 
     pictured = 2 <= count <= PICTURED_AXIS_LIMIT and all(thumbnails.get(row_id) for row_id in ids)
     named = not pictured and count <= PICTURED_AXIS_LIMIT
-    first = -0.5 - (1.15 if pictured else 0.0)  # the pictures stand in a row and a column of their own before the cells
-    axis = {
-        "range": [first, count - 0.5],
+    # The pictures stand in a row and a column of their own before the cells.
+    span = [-0.5 - (1.15 if pictured else 0.0), count - 0.5]
+    axis: dict[str, Any] = {
+        "range": span,
         "showgrid": False,
+        "showline": False,
         "zeroline": False,
         "constrain": "domain",
         "showticklabels": named,
@@ -147,7 +152,7 @@ def similarity_heatmap(
         margin={"l": 92 if named else 6, "r": 4, "t": 6, "b": 76 if named else 6},
         xaxis={**axis, "side": "bottom", "tickangle": -45},
         # Square cells; the first image is at the top.
-        yaxis={**axis, "range": axis["range"][::-1], "scaleanchor": "x"},
+        yaxis={**axis, "range": span[::-1], "scaleanchor": "x"},
         images=[
             picture
             for place, row_id in enumerate(ids)
@@ -166,7 +171,7 @@ def similarity_heatmap(
 def vector_map(
     table: VectorTable, xy_N2: np.ndarray, thumbnails: Mapping[str, str], language: Language, *, view: str = ""
 ) -> Drawing:
-    """The images at the places a projection gave them: pictures while they are few, dots when many, a card on hover."""
+    """The images where a projection put them: pictures while they are few, dots when many, a card on hover."""
     import plotly.graph_objects as go
 
     ids = table.ids[: len(xy_N2)]
@@ -187,8 +192,7 @@ def vector_map(
             "color": COLOURS[0],
         },
     )
-    # Markers of several opacities leave no legend and no selection style behind; plain axes without numbers: the unit of a
-    # projection says nothing.
+    # No numbers along the axes: the unit of a projection says nothing.
     axis = {"showticklabels": False, "zeroline": False, "ticks": ""}
     pad = side if pictured else span * 0.05
     centres = (xy_N2.max(axis=0) + xy_N2.min(axis=0)) / 2 if len(ids) else np.zeros(2)
@@ -230,7 +234,7 @@ def _picture(uri: str, x: float, y: float, side: float) -> dict[str, object]:
 
 
 def result_frame(table: VectorTable, language: Language) -> pd.DataFrame:
-    """One row per image: id, dimension, mean, std, norm of the vector, and milliseconds (empty where not measured)."""
+    """One row per image: id, dimension, mean, std, norm of the vector, milliseconds (empty where not measured)."""
     import pandas as pd
 
     vectors_ND = table.vectors_ND
@@ -241,6 +245,8 @@ def result_frame(table: VectorTable, language: Language) -> pd.DataFrame:
         "vectorize_column_mean": [round(float(value), 5) for value in vectors_ND.mean(axis=1)],
         "vectorize_column_std": [round(float(value), 5) for value in vectors_ND.std(axis=1)],
         "vectorize_column_norm": [round(float(value), 4) for value in np.linalg.norm(vectors_ND, axis=1)],
-        "vectorize_column_ms": [None if np.isnan(value) else round(float(value), 1) for value in ms_N],
+        "vectorize_column_ms": [
+            None if np.isnan(value) else round(float(value), 1 if value < 100 else None) for value in ms_N
+        ],
     }
     return pd.DataFrame({say(language, key): values for key, values in columns.items()})

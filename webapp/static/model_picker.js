@@ -51,55 +51,47 @@
       for (const name of ["model", "dim", "input", "params"]) {
         head.append(make("th", { scope: "col", className: `c-${name}` }, words[name]));
       }
-      const body = make("tbody");
-      for (const row of rows) body.append(row.here ? this.readyRow(row, words) : this.missingRow(row, words));
-      return make("table", {}, make("thead", {}, head), body);
+      const bodies = rows.map((row) => (row.here ? this.readyRow(row, words) : this.missingRow(row, words)));
+      return make("table", {}, make("thead", {}, head), ...bodies);
     }
 
-    cells(row, first) {
-      return [
-        make("td", { className: "c-model" }, first),
-        make("td", { className: "c-dim" }, String(row.dim)),
-        make("td", { className: "c-input" }, String(row.input)),
-        make("td", { className: "c-params" }, row.params),
-      ];
+    /** One model: its figures, and below them a line over the whole width. */
+    body(kind, row, name, ...below) {
+      const figures = make(
+        "tr",
+        {},
+        make("td", { className: "c-model" }, name),
+        make("td", {}, String(row.dim || "–")),
+        make("td", {}, String(row.input || "–")),
+        make("td", {}, row.params || "–"),
+      );
+      const body = make("tbody", { className: kind }, figures, make("tr", {}, make("td", { colSpan: 4 }, ...below)));
+      body.dataset.model = row.id;
+      return body;
     }
 
     about(row, words) {
-      return [row.family, row.text ? words.text : "", row.advice].filter(Boolean).join(" · ");
+      const size = row.here || !row.size ? "" : words.fetch_size.replace("{size}", row.size);
+      return make("small", {}, [row.family, row.text ? words.text : "", size, row.advice].filter(Boolean).join(" · "));
     }
 
     readyRow(row, words) {
       const box = make("input", { type: "checkbox", value: row.id });
+      const place = make("span", { className: "wb-models-place", ariaHidden: "true" });
+      const body = this.body("ready", row, make("label", {}, box, place, make("b", {}, row.id)), this.about(row, words));
       box.addEventListener("change", () => this.toggle(row.id, box.checked));
-      const name = make(
-        "label",
-        {},
-        box,
-        make("span", { className: "wb-models-place", ariaHidden: "true" }),
-        make("b", {}, row.id),
-        make("small", {}, this.about(row, words)),
-      );
-      const line = make("tr", { className: "ready" }, ...this.cells(row, name));
-      line.dataset.model = row.id;
-      return line;
+      body.addEventListener("click", (event) => {
+        if (!event.target.closest("label")) box.click(); // the whole row is the checkbox
+      });
+      return body;
     }
 
     missingRow(row, words) {
       const command = make("code", { tabIndex: 0 }, row.command);
       const copy = make("button", { type: "button", className: "wb-models-copy" }, words.copy);
       copy.addEventListener("click", () => this.copy(command, copy, words));
-      const about = this.about(row, words) + (row.size ? ` · ${words.fetch_size.replace("{size}", row.size)}` : "");
-      const name = make(
-        "div",
-        { className: "wb-models-missing" },
-        make("b", {}, row.id),
-        make("small", {}, about),
-        make("span", { className: "wb-models-command" }, command, copy),
-      );
-      const line = make("tr", { className: "missing" }, ...this.cells(row, name));
-      line.dataset.model = row.id;
-      return line;
+      const line = make("span", { className: "wb-models-command" }, command, copy);
+      return this.body("missing", row, make("b", {}, row.id), this.about(row, words), line);
     }
 
     async copy(command, button, words) {
@@ -123,7 +115,7 @@
     /** Checkmarks, places and the sum, as `picked` says. */
     mark() {
       const { rows, picked, words } = this.value;
-      for (const line of this.root.querySelectorAll("tr.ready")) {
+      for (const line of this.root.querySelectorAll("tbody.ready")) {
         const place = picked.indexOf(line.dataset.model);
         line.classList.toggle("picked", place >= 0);
         line.querySelector("input").checked = place >= 0;

@@ -28,6 +28,12 @@
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "hoverClosest3d", "resetCameraLastSave3d"],
   };
   const CARD_GAP_PX = 14;
+  const CELL_TEXT_PX = 32;
+  // From the page's surface to its accent: a low value recedes, in light and in dark. For traces with `autocolorscale`.
+  const SCALE = {
+    light: [[0, "#f1f5f9"], [0.25, "#d5dcf7"], [0.5, "#a5b4fc"], [0.75, "#6366f1"], [1, "#3730a3"]],
+    dark: [[0, "#18223a"], [0.25, "#2b3470"], [0.5, "#4f51b8"], [0.75, "#8b8ff0"], [1, "#d7dcff"]],
+  };
 
   const plots = new Set();
   let plotlyPromise = null;
@@ -65,6 +71,7 @@
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { size: 11.5, ...layout.font, color: ink, family: style.fontFamily },
       hoverlabel: { bgcolor: surface, bordercolor: grid, font: { color: ink, size: 12 }, ...layout.hoverlabel },
+      colorscale: { sequential: SCALE[isDark() ? "dark" : "light"], ...layout.colorscale },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: quiet, activecolor: ink, ...layout.modebar },
     };
     const scenes = Object.keys(layout).filter((key) => /^scene\d*$/.test(key));
@@ -85,9 +92,21 @@
     return coloured;
   }
 
-  /** Colour bars have no default that follows the page: their frame would stay black. */
-  const withQuietFrames = (data) =>
-    data.map((trace) => (trace.colorbar ? { ...trace, colorbar: { outlinewidth: 0, ...trace.colorbar } } : trace));
+  /** Columns of a heatmap: nested arrays, or plotly.py's packed form with its `shape` in words ("3, 4"). */
+  const columnsOf = (z) => (z.shape ? Number(z.shape.split(",")[1]) : z[0].length);
+
+  /**
+   * Traces as this page and this width want them: colour bars without their black frame, and a heatmap's values only where
+   * a cell is wide enough to hold them.
+   */
+  function fitted(data, widthPx) {
+    return data.map((trace) => {
+      const fit = { ...trace };
+      if (trace.colorbar) fit.colorbar = { outlinewidth: 0, ...trace.colorbar };
+      if (trace.type === "heatmap" && widthPx / columnsOf(trace.z) < CELL_TEXT_PX) delete fit.texttemplate;
+      return fit;
+    });
+  }
 
   class Plot {
     constructor(element, props, trigger) {
@@ -142,7 +161,7 @@
       const first = !this.drawing;
       this.drawing = next;
       this.box.setAttribute("aria-label", next.description);
-      await Plotly.react(this.box, withQuietFrames(next.data), layout, CONFIG);
+      await Plotly.react(this.box, fitted(next.data, layout.width), layout, CONFIG);
       if (first) this.listen();
       this.box.dataset.draws = String(Number(this.box.dataset.draws || 0) + 1);
     }
@@ -166,7 +185,7 @@
           const { clientWidth: width, clientHeight: height } = this.box;
           const full = this.box._fullLayout;
           if (full && width && (full.width !== width || full.height !== height)) {
-            window.Plotly.relayout(this.box, { width, height });
+            this.draw();
           }
         });
       }
@@ -196,7 +215,7 @@
       if (meta === "cells") indices = point.pointNumber;
       else if (meta === "points") indices = [point.pointNumber];
       else if (typeof meta?.card === "number") indices = [meta.card];
-      return indices.map((index) => this.drawing.cards[index]).filter(Boolean);
+      return [...new Set(indices)].map((index) => this.drawing.cards[index]).filter(Boolean);
     }
 
     showCard(event) {

@@ -1,4 +1,5 @@
-"""The words of the Vectorize tab and of the table of models, both languages side by side. Keys begin with their section."""
+"""The words of the Vectorize tab and of the table of models, both languages side by side. Keys begin with their
+section."""
 
 _BOTH: dict[str, tuple[str, str]] = {
     # ---- inputs
@@ -56,8 +57,8 @@ _BOTH: dict[str, tuple[str, str]] = {
     "vectorize_dimensions": ("Dimensions", "维度"),
     "vectorize_speed": ("Images / s", "张 / 秒"),
     "vectorize_ran_on": ("Ran on", "运行于"),
-    "vectorize_compute": ("Compute", "计算量"),
-    "vectorize_compute_info": ("relative to the first model", "相对于首个模型"),
+    "vectorize_compute": ("Relative compute", "相对计算量"),
+    "vectorize_compute_info": ("first model = 1×", "首个模型 = 1×"),
     "vectorize_loading": ("Loading", "加载"),
     "vectorize_loaded_before": ("in memory before", "此前已在内存中"),
     "vectorize_took": ("in {time}", "用时 {time}"),
@@ -96,10 +97,6 @@ _BOTH: dict[str, tuple[str, str]] = {
         "t-SNE needs at least {count} images; there are {have}. PCA is shown.",
         "t-SNE 至少需要 {count} 张图片，现有 {have} 张；显示 PCA。",
     ),
-    "vectorize_plots_hint": (
-        "Rest on a cell or picture to see it, click to look closer.",
-        "悬停可查看图片，点击可查看详情。",
-    ),
     "vectorize_cosine": ("cosine", "余弦"),
     "vectorize_heatmap_description": (
         "Heatmap of the cosine similarity of {count} images, each with each.",
@@ -131,9 +128,10 @@ _BOTH: dict[str, tuple[str, str]] = {
     # ---- search
     "vectorize_search": ("Search these images", "在这些图片中搜索"),
     "vectorize_search_id": ("Like one of them", "与其中一张相似"),
-    "vectorize_search_upload": ("Like another image", "与另一张图片相似"),
+    "vectorize_search_upload": ("Like another image …", "与另一张图片相似…"),
     "vectorize_search_words": ("By words", "用文字搜索"),
     "vectorize_search_placeholder": ("a red flower", "a red flower（英文效果最佳）"),
+    "vectorize_search_model": ("Read by", "由此模型理解"),
     "vectorize_search_go": ("Search", "搜索"),
     "vectorize_search_no_words": ("There are no words to search by.", "请输入要搜索的文字。"),
     "vectorize_search_no_text": (
