@@ -55,6 +55,21 @@ def spread(module: torch.nn.Module, seed: int) -> torch.nn.Module:
     return module
 
 
+def settle(module: torch.nn.Module, input_px: int) -> torch.nn.Module:
+    """Sets the statistics of batch norms to what noise images give, and returns the module in eval mode.
+
+    With random weights and untouched statistics a deep network gives the same vector for every image.
+    """
+    norms = [part for part in module.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
+    if norms:
+        for norm in norms:
+            norm.momentum = 1.0
+        with torch.no_grad():
+            images = torch.rand(4, 3, input_px, input_px, generator=torch.Generator().manual_seed(0)) * 4 - 2
+            getattr(module.train(), "visual", module)(images)
+    return module.eval()
+
+
 def write_custom(weights_dir: Path, name: str, config: dict[str, Any], seed: int = 0) -> Path:
     """Writes `custom/NAME/` with open_clip's two files and returns the folder."""
     folder = weights_dir / "custom" / name
