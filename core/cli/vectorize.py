@@ -1,0 +1,145 @@
+"""`python -m core vectorize`: images → vectors; the report on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from core.errors import InputError, UnknownModel, WorkbenchError
+from core.images.sources import Found, find
+from core.settings import Settings
+from core.types import Progress, VectorizeRequest, VectorTable
+from core.vectorize import store
+from core.vectorize.ensemble import check_request
+from core.vectorize.report import one_line, report, report_text
+from core.vectorize.resume import discard, journal_folder
+
+app = typer.Typer(add_completion=False)
+
+_DTYPES = ("auto", "fp32", "bf16", "fp16")
+
+
+@app.command()
+def vectorize(
+    image_path: Annotated[Path, typer.Option("--image_path", help="An image, or a folder of images.")],
+    models: Annotated[
+        str | None,
+        typer.Option("--models", help="One id, or several with commas: an ensemble. Default: what is here."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option("--batch_size", help="Images in one forward pass at most.")] = 32,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, gpu, cuda:N, mps.")] = "auto",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help=f"Written by suffix: {' '.join(store.SUFFIXES)}. Without it: the report only."),
+    ] = None,
+    weights_dir: Annotated[Path, typer.Option("--weights_dir", help="Where weights lie.")] = Settings.weights_dir,
+    dtype: Annotated[str, typer.Option("--dtype", help="auto, fp32 (the reference), bf16, fp16.")] = "auto",
+    normalize: Annotated[bool, typer.Option("--normalize", help="L2-normalise each model's part.")] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Folders inside the folder too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Turn an image, or a folder of images, into vectors.
+
+    A run with --output that was killed goes on where it stopped when it is started again.
+    """
+    if output is not None:
+        store.check_output(output)
+    if dtype not in _DTYPES:
+        raise InputError(f"Unknown dtype {dtype!r}.", next_step=f"Choose one of: {', '.join(_DTYPES)}.")
+    found = find(image_path, recursive)
+    if not found.sources:
+        raise InputError(
+            "There is no image in this folder.",
+            where=str(image_path),
+            next_step=" ".join(notice.text for notice in found.notices) or "Check --image_path.",
+        )
+    request = VectorizeRequest(_chosen(models, weights_dir), batch_size, device, dtype, normalize)
+    check_request(request)
+    table = _run(found, request, Settings(weights_dir=weights_dir, device=device, dtype=dtype), output)
+    if output is not None:
+        if table.ids:
+            _say(f"Written: {', '.join(str(path) for path in store.write(table, output))}")
+        discard(journal_folder(output))
+    print(json.dumps(report(table), ensure_ascii=False, indent=1) if as_json else report_text(table))
+    if not table.ids:
+        raise WorkbenchError("No image could be used; see the rejects above.", where=str(image_path))
+
+
+def default_model(weights_dir: Path) -> str:
+    """The built-in CLIP where its weights are, else the classic model that is always there."""
+    from core.models import catalogue, weights
+
+    try:
+        if weights.locate(catalogue.find("demo_clip", weights_dir), weights_dir) is not None:
+            return "demo_clip"
+    except UnknownModel:
+        pass
+    return "efficientnet_lite0"
+
+
+def _chosen(models: str | None, weights_dir: Path) -> tuple[str, ...]:
+    """Model ids of the flag, each one known and with its weights here, before anything slow begins."""
+    from core.errors import WeightsMissing
+    from core.models import catalogue, weights
+
+    if models is None:
+        return (default_model(weights_dir),)
+    chosen = tuple(part.strip() for part in models.split(",") if part.strip())
+    for model_id in chosen:
+        spec = catalogue.find(model_id, weights_dir)
+        if weights.locate(spec, weights_dir) is None and not spec.problem:
+            raise WeightsMissing(
+                "The weights of this model are not here.", where=model_id, next_step=weights.fetch_command(spec)
+            )
+    return chosen
+
+
+def _run(found: Found, request: VectorizeRequest, settings: Settings, output: Path | None) -> VectorTable:
+    from core.models.manager import ModelManager
+    from core.vectorize.pipeline import vectorize as run
+
+    manager = ModelManager(settings)
+    items = run(
+        found.sources,
+        request,
+        manager,
+        limits=settings.limits,
+        rejects=found.rejects,
+        notices=found.notices,
+        journal_folder=journal_folder(output) if output is not None else None,
+    )
+    try:
+        return _shown(items, len(found.sources))
+    except KeyboardInterrupt:
+        if output is not None:
+            _say("Stopped. The same command goes on from here.")
+        raise
+    finally:
+        items.close()
+        manager.close()
+
+
+def _shown(items: Iterable[Progress | VectorTable], total: int) -> VectorTable:
+    """The table, with a bar on stderr until it is there."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("loading", total=total, rate="")
+        for item in items:
+            if isinstance(item, VectorTable):
+                return item
+            what = "loading" if item.stage == "load" else "vectorizing"
+            rate = f"{item.images_per_s:.1f} images/s" if item.images_per_s else ""
+            bar.update(task, completed=item.done, description=what, rate=rate)
+    raise AssertionError("a job ends with its table or an error")
+
+
+def _say(text: str) -> None:
+    print(one_line(text), file=sys.stderr)
