@@ -786,9 +786,10 @@ def test_a_weight_file_that_was_replaced_is_loaded_anew(tmp_path: Path, monkeypa
     assert loads == [b"first", b"second"]
 
 
-def test_the_real_model_loads_encodes_and_is_freed_without_the_garbage_collector():
-    manager = ModelManager(Settings(idle_unload_s=0.0))
-    with manager.lease("efficientnet_lite0", "cpu", "fp32") as lease:
+@pytest.mark.parametrize("model_id", ["efficientnet_lite0", "custom_tiny"])
+def test_a_real_model_encodes_and_is_freed_without_the_garbage_collector(model_id: str, tiny_weights: Path):
+    manager = ModelManager(Settings(weights_dir=tiny_weights, idle_unload_s=0.0))
+    with manager.lease(model_id, "cpu", "fp32") as lease:
         pixels_BCHW = torch.zeros(1, 3, lease.encoder.spec.input_px, lease.encoder.spec.input_px)
         with torch.inference_mode():
             features_BD = lease.encoder.encode_images(pixels_BCHW)
@@ -798,7 +799,7 @@ def test_the_real_model_loads_encodes_and_is_freed_without_the_garbage_collector
     gc.collect()
     gc.disable()
     try:
-        assert manager.unload("efficientnet_lite0") == 1
+        assert manager.unload(model_id) == 1
         assert module() is None, "a cycle keeps the model in memory after it was evicted"
     finally:
         gc.enable()

@@ -36,7 +36,7 @@ MODELS = tuple(ESTIMATE_UNITS)
 # f never fits. In truth "b" and "c" are larger than they seem, "d" smaller; a trace may make any of them larger still.
 TRUE_UNITS = {"a": 10, "b": 45, "c": 62, "d": 50, "e": 95, "f": 101}
 
-EXAMPLES = int(os.environ.get("MANAGER_TRACES", "1500"))
+EXAMPLES = int(os.environ.get("MANAGER_TRACES", "2000"))
 
 
 class Boom(Exception):
