@@ -56,7 +56,9 @@ class SeriesCache:
                 state = json.loads(metadata[b"state"])
                 if state.pop("format") != CACHE_FORMAT:
                     return None
-                series = _series_of(reader.get_batch(0)) if reader.num_record_batches else {}
+                batch = reader.get_batch(0)
+                batch.validate()
+                series = _series_of(batch)
             os.utime(path)
         except (OSError, pa.ArrowInvalid, KeyError, ValueError, IndexError):
             return None

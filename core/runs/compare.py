@@ -277,7 +277,9 @@ def direction_of(metric: str, given: str | None = None) -> str:
     if _RATE.search(metric):
         return "max"  # images per second
     for name in (metric.rpartition("/")[2], metric):
-        found = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name.replace("mAP", "map"))
+        # `mAP` and `IoU` whole, `valLoss` in two, `rank1` and `f1` with and without their number.
+        parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"mAP|mIoU|IoU", lambda match: match[0].lower(), name))
+        found = [*parts, *(word for part in parts for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", part))]
         words = {word.lower() for word in found}
         lower, higher = bool(words & _LOWER), bool(words & _HIGHER)
         if lower != higher:

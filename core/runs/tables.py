@@ -210,7 +210,7 @@ def _columns_line_by_line(text: bytes, lines_before: int, memory: Memory) -> tup
         if not line.strip():
             continue
         try:
-            fields = json.loads(line)
+            fields = json.loads(line.decode())
         except (ValueError, RecursionError) as error:
             problem = "not UTF-8" if isinstance(error, UnicodeDecodeError) else "not JSON"
             note(memory, f"{{n}} lines could not be read ({problem}); the first is line {_first(memory, line_number)}")

@@ -7,9 +7,11 @@ bytes are counted as they are written, not as the archive claims. Read the folde
 
 from __future__ import annotations
 
+import lzma
 import re
 import stat
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,11 @@ from core.runs.series import Problem, clean_text
 _TAKEN_BESIDE_LOGS = tuple(name for name in COMPANIONS if name != "process.json")
 _LOG_SUFFIXES = (".csv", ".jsonl", ".ndjson")
 _CHUNK_BYTES = 2**20
+# What zipfile and its decompressors raise on damaged, encrypted or exotic archives.
+_DAMAGED = (
+    *(OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(NotImplementedError, RuntimeError, EOFError, ValueError),
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ def stage_upload(files: Sequence[Path], into: Path, limits: UploadLimits | None 
         except _Full:
             problems.append(_full(clean_text(file.name), limits))
             break
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        except _DAMAGED as error:
             problems.append(Problem(clean_text(file.name), "unreadable", clean_text(f"cannot be read: {error}")))
     return tuple(problems)
 
@@ -117,7 +124,7 @@ def _unpack(file: Path, into: Path, limits: UploadLimits, room: _Room, problems:
                 try:
                     with archive.open(member) as source:
                         _copy(source, into, (top, *parts), room)  # type: ignore[arg-type]
-                except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError) as error:
+                except _DAMAGED as error:
                     problems.append(Problem(shown, "unreadable", clean_text(f"cannot be unpacked: {error}")))
         if skipped:
             problems.append(
@@ -140,14 +147,16 @@ def _copy(source: BinaryIO, into: Path, parts: tuple[str, ...], room: _Room) -> 
     while target.exists():
         target = target.with_name(f"{number}-{_safe(parts[-1])}")
         number += 1
-    with target.open("xb") as copy:
-        while chunk := source.read(_CHUNK_BYTES):
-            room.bytes_left -= len(chunk)
-            if room.bytes_left < 0:
-                copy.close()
-                target.unlink()
-                raise _Full
-            copy.write(chunk)
+    try:
+        with target.open("xb") as copy:
+            while chunk := source.read(_CHUNK_BYTES):
+                room.bytes_left -= len(chunk)
+                if room.bytes_left < 0:
+                    raise _Full
+                copy.write(chunk)
+    except BaseException:  # half a file is none
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _safe(part: str) -> str:

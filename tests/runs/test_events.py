@@ -1,0 +1,251 @@
+"""TensorBoard event files: written by torch, read as TensorBoard itself reads them."""
+
+from __future__ import annotations
+
+import math
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto import event_pb2
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c as tensorboards_crc
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from torch.utils.tensorboard import SummaryWriter
+
+from core.runs import ReadLimits, Run, RunReader, read_runs
+from core.runs.events import masked_crc32c
+
+
+def _file(folder: Path) -> Path:
+    (file,) = folder.glob("*tfevents*")
+    return file
+
+
+def _assert_as_tensorboard_reads_it(run: Run, folder: Path) -> None:
+    reference = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
+    reference.Reload()
+    start = None
+    for tag in reference.Tags()["scalars"]:
+        events = reference.Scalars(tag)
+        series = run.metrics[tag]
+        assert series.step.tolist() == [event.step for event in events], tag
+        assert np.array_equal(series.value, [event.value for event in events], equal_nan=True), tag
+        start = start or run.started_unix_s
+        assert series.time_s == pytest.approx([event.wall_time - start for event in events]), tag
+    for tag in reference.Tags()["tensors"]:
+        events = reference.Tensors(tag)
+        series = run.metrics[tag]
+        assert series.step.tolist() == [event.step for event in events], tag
+        expected = [(event.tensor_proto.float_val or event.tensor_proto.double_val)[0] for event in events]
+        assert np.array_equal(series.value, expected, equal_nan=True), tag
+
+
+def test_scalars_of_both_styles_are_what_tensorboard_reads(tmp_path: Path) -> None:
+    writer = SummaryWriter(str(tmp_path / "a"))
+    for step in range(0, 40_000, 37):  # steps of one to three bytes
+        writer.add_scalar("train/loss", math.exp(-step / 9_000), step)
+        writer.add_scalar("train/lmse", math.nan if step % 5 else math.inf, step)
+        writer.add_scalar("val/nme", step * 0.1, step, new_style=True)
+        writer.add_scalar("val/nme64", step * 0.1, step, new_style=True, double_precision=True)
+    writer.close()
+    found = read_runs(tmp_path)
+    assert [(run.name, run.formats) for run in found] == [("a", ("events",))]
+    assert set(found.runs[0].metrics) == {"train/loss", "train/lmse", "val/nme", "val/nme64"}
+    _assert_as_tensorboard_reads_it(found.runs[0], tmp_path / "a")
+    assert found.runs[0].metrics["val/nme64"].value[1] == 37 * 0.1, "float64 is not narrowed"
+
+
+def test_what_is_no_scalar_is_named_and_hyperparameters_become_configuration(tmp_path: Path) -> None:
+    writer = SummaryWriter(str(tmp_path / "a"))
+    for step in range(5):
+        writer.add_histogram("weights", np.random.default_rng(step).normal(size=50), step)
+        writer.add_text("words", f"step {step}", step)
+        writer.add_image("picture", np.zeros((3, 8, 8), dtype=np.uint8), step)
+        writer.add_scalar("loss", 1.0, step)
+    writer.add_hparams(
+        {"lr": 0.5, "arm": "mlp", "seed": 3}, {"hparam/best": 1.5}
+    )  # in a subfolder named after the time
+    writer.close()
+    found = read_runs(tmp_path)
+    assert len(found) == 1
+    run = found.runs[0]
+    assert dict(run.config) == {"lr": 0.5, "arm": "mlp", "seed": 3}
+    assert {name: len(run.metrics[name]) for name in run.metrics} == {"loss": 5, "hparam/best": 1}
+    assert {note.split(":")[0] for note in run.notes} == {"picture", "weights", "words/text_summary"}
+
+
+def test_several_files_of_one_run_follow_each_other(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    for suffix, steps in ((".first", range(10)), (".second", range(8, 20))):
+        writer = SummaryWriter(str(folder), filename_suffix=suffix)
+        for step in steps:
+            writer.add_scalar("loss", step + (100 if suffix == ".second" else 0), step)
+        writer.close()
+    run = read_runs(tmp_path).runs[0]
+    assert run.metrics["loss"].step.tolist() == list(range(20))
+    assert run.metrics["loss"].value.tolist() == [*range(8), *range(108, 120)]
+
+
+def test_a_restart_that_the_writer_announces_supersedes_what_came_after(tmp_path: Path) -> None:
+    writer = SummaryWriter(str(tmp_path / "a"))
+    for step in range(10):
+        writer.add_scalar("loss", float(step), step)
+        writer.add_scalar("other", float(step), step)
+    writer.close()
+    again = SummaryWriter(str(tmp_path / "a"), purge_step=5, filename_suffix=".z")
+    again.add_scalar("loss", 50.0, 5)
+    again.close()
+    one_file = tmp_path / "b"
+    one_file.mkdir()
+    first, second = sorted((tmp_path / "a").glob("*tfevents*"), key=lambda file: file.name.endswith(".z"))
+    (one_file / first.name).write_bytes(first.read_bytes() + second.read_bytes())
+    run = next(run for run in read_runs(tmp_path) if run.name == "b")
+    assert run.metrics["loss"].value.tolist() == [0, 1, 2, 3, 4, 50]
+    assert run.metrics["other"].value.tolist() == [0, 1, 2, 3, 4]
+    assert "10 values of an attempt that was resumed before them were replaced" in run.notes
+
+
+def test_lightnings_epoch_tag_becomes_the_axis(tmp_path: Path) -> None:
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    logger = TensorBoardLogger(tmp_path, name="lightning_logs")
+    logger.log_hyperparams({"seed": 2, "arm": "clip"})
+    for step in range(6):
+        logger.log_metrics({"loss": 1.0 / (step + 1), "epoch": step // 2}, step)
+    logger.save()
+    logger.experiment.close()
+    run = read_runs(tmp_path).runs[0]
+    assert (run.name, run.config["arm"], run.config["seed"]) == ("version_0", "clip", 2)
+    assert "epoch" not in run.metrics
+    epoch = run.metrics["loss"].epoch
+    assert epoch is not None
+    assert epoch.tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def _written(folder: Path, steps: range) -> Path:
+    writer = SummaryWriter(str(folder))
+    for step in steps:
+        writer.add_scalar("loss", float(step), step)
+    writer.close()
+    return _file(folder)
+
+
+def test_a_file_that_grows_in_the_middle_of_a_record_is_read_whole_in_the_end(tmp_path: Path) -> None:
+    data = _written(tmp_path / "source", range(300)).read_bytes()
+    root = tmp_path / "root"
+    root.mkdir()
+    path = root / "events.out.tfevents.1"
+    reader = RunReader(root, limits=ReadLimits(block_bytes=700))
+    for stop in (1_001, 1_010, 5_000, 5_003, len(data)):
+        with path.open("ab") as file:
+            file.write(data[path.stat().st_size : stop])
+        reader.read()
+    assert reader.read().runs[0].metrics["loss"].value.tolist() == list(range(300))
+
+
+@pytest.mark.parametrize("where", ["payload", "length"])
+def test_a_damaged_record_ends_the_reading_there_and_is_said(tmp_path: Path, where: str) -> None:
+    path = _written(tmp_path / "a", range(100))
+    data = bytearray(path.read_bytes())
+    record = data.rindex(b"loss") - 60  # within the last but one record or so
+    position, starts = 0, []
+    while position < len(data):
+        starts.append(position)
+        position += 16 + struct.unpack_from("<Q", data, position)[0]
+    target = max(start for start in starts if start < record)
+    data[target + (20 if where == "payload" else 3)] ^= 0x40
+    path.write_bytes(bytes(data))
+    (tmp_path / "good.csv").write_text("step,loss\n1,2\n")
+    found = read_runs(tmp_path)
+    run = next(run for run in found if run.name == "a")
+    intact = starts.index(target) - 1  # the first record is the file's version
+    assert run.metrics["loss"].value.tolist() == list(range(intact))
+    assert any(f"the record at byte {target:,} is damaged" in note for note in run.notes)
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("data", [b"", b"nonsense that is longer than one header", b"\x00" * 64, b"short"])
+def test_an_event_file_that_is_none_is_a_problem_and_hides_no_other(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "events.out.tfevents.1").write_bytes(data)
+    _written(tmp_path / "good", range(3))
+    found = read_runs(tmp_path)
+    assert [run.name for run in found] == ["good"]
+    assert len(found.problems) == 1
+    assert found.problems[0].path.startswith("bad")
+
+
+def test_records_in_unusual_shapes_are_read_by_tensorboards_own_classes(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    events = [event_pb2.Event(wall_time=5.0, step=-1), event_pb2.Event(wall_time=6.0, step=2), event_pb2.Event()]
+    events[0].summary.value.add(tag="negative", simple_value=1.5)
+    both = events[1].summary.value
+    both.add(tag="first", simple_value=2.5)
+    both.add(tag="second", simple_value=3.5)
+    integer = both.add(tag="integer")
+    integer.tensor.dtype = 3  # DT_INT32
+    integer.tensor.int_val.append(7)
+    content = both.add(tag="content")
+    content.tensor.dtype = 1
+    content.tensor.tensor_content = struct.pack("<f", 4.5)
+    vector = both.add(tag="vector")
+    vector.tensor.dtype = 1
+    vector.tensor.tensor_shape.dim.add(size=2)
+    vector.tensor.float_val.extend([1.0, 2.0])
+    writer = EventFileWriter(str(folder))
+    for event in events:
+        writer.add_event(event)
+    writer.close()
+    run = read_runs(tmp_path).runs[0]
+    values = {name: (run.metrics[name].step.tolist(), run.metrics[name].value.tolist()) for name in run.metrics}
+    assert values == {
+        "negative": ([-1], [1.5]),
+        "first": ([2], [2.5]),
+        "second": ([2], [3.5]),
+        "integer": ([2], [7.0]),
+        "content": ([2], [4.5]),
+    }
+    assert run.notes == ("vector: tensor, not shown",)
+
+
+def test_many_tags_of_one_length_are_told_apart(tmp_path: Path) -> None:
+    writer = SummaryWriter(str(tmp_path / "a"))
+    tags = [f"layer{number:03}/norm" for number in range(60)]
+    for step in range(20):
+        for number, tag in enumerate(tags):
+            writer.add_scalar(tag, number * 1_000 + step, step)
+    writer.close()
+    run = read_runs(tmp_path).runs[0]
+    for number, tag in enumerate(tags):
+        assert run.metrics[tag].value.tolist() == [number * 1_000 + step for step in range(20)]
+
+
+def test_checksums_are_tensorboards() -> None:
+    rng = np.random.default_rng(0)
+    strings = [
+        rng.integers(0, 256, length, dtype=np.uint8).tobytes() for length in (4, 5, 8, 9, 44, 45, 255, 300, 1_500)
+    ]
+    data = np.frombuffer(b"".join(strings), dtype=np.uint8)
+    lengths = np.array([len(string) for string in strings])
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    assert masked_crc32c(data, starts, lengths).tolist() == [tensorboards_crc(string) for string in strings]
+
+
+def test_reading_events_needs_neither_torch_nor_tensorflow(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    writer = SummaryWriter(str(tmp_path / "a"))
+    writer.add_scalar("loss", 1.0, 1)
+    writer.add_text("words", "hello", 1)  # goes through TensorBoard's classes
+    writer.close()
+    program = (
+        "import sys; from core.runs import read_runs, compare; "
+        f"found = read_runs({str(tmp_path)!r}); print(len(found), found.runs[0].metrics['loss'].value[0]); "
+        "print(sorted({'torch', 'tensorflow', 'gradio', 'plotly'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["1 1.0", "[]"]
