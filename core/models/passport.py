@@ -129,9 +129,13 @@ def compare(stored: Mapping[str, Any], current: Mapping[str, Any]) -> Comparison
 
 def _compare_member(before: Mapping[str, Any], now: Mapping[str, Any], refused: list[str], warnings: list[str]) -> None:
     name = now.get("model_id")
-    for key, words in (("weights_sha256", "weights"), ("architecture", "architecture"), ("dim", "dimension")):
+    for key, words in (
+        ("weights_sha256", "weights were"),
+        ("architecture", "architecture was"),
+        ("dim", "dimension was"),
+    ):
         if before.get(key) != now.get(key):
-            refused.append(f"{name}: the {words} were {_short(before.get(key))}, now {_short(now.get(key))}")
+            refused.append(f"{name}: the {words} {_short(before.get(key))}, now {_short(now.get(key))}")
     image_before, image_now = _mapping(before.get("preprocessing")), _mapping(now.get("preprocessing"))
     for key in sorted({*image_before, *image_now} - {"mode"}):
         if image_before.get(key) != image_now.get(key):
