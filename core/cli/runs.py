@@ -87,7 +87,7 @@ def compare_command(
 @app.command("list")
 def list_command(folder: Folder, as_json: AsJson = False, cache: UseCache = True) -> None:
     """Show the runs that are found, what tells them apart, and the files that could not be read."""
-    from core.runs import config_differences
+    from core.runs import config_differences, config_text
 
     found = _read(folder, cache)
     keys = config_differences(found.runs)
@@ -110,7 +110,7 @@ def list_command(folder: Folder, as_json: AsJson = False, cache: UseCache = True
         return
     rows = [
         [run.name, run.status, "+".join(run.formats), str(len(run.metrics)), f"{_last_step(run):,}"]
-        + [str(run.config.get(key, "")) for key in keys[:8]]
+        + [config_text(run.config[key]) if key in run.config else "" for key in keys[:8]]
         for run in found
     ]
     print(_table(["run", "status", "format", "metrics", "last step", *keys[:8]], rows) if rows else "No runs here.")

@@ -16,7 +16,7 @@ from core.runs.discover import UPLOAD_LIMITS, ReadLimits, RunFolder, list_folder
 from core.runs.downsample import downsample
 from core.runs.read import RunReader, read_runs
 from core.runs.record import RunRecorder
-from core.runs.series import Problem, Run, RunSet, Series, config_differences
+from core.runs.series import Problem, Run, RunSet, Series, config_differences, config_text
 from core.runs.upload import UploadLimits, stage_upload
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "band",
     "compare",
     "config_differences",
+    "config_text",
     "default_cache_dir",
     "downsample",
     "list_folders",

@@ -406,13 +406,14 @@ class _Chooser:
                 return 0
             return f"has {len(reported):,} values of {self.metric} and no validation metric to choose among them"
         selecting = run.metrics.get(self.select_metric)
-        if len(reported) == 1 and self.select_metric != self.metric:
-            return 0  # evaluated once, by a training that had chosen its checkpoint
+        logged_once = len(reported) == 1 and self.select_metric != self.metric
         if selecting is None or len(selecting) == 0:
-            return f"has no {self.select_metric} to choose a checkpoint by"
+            return 0 if logged_once else f"has no {self.select_metric} to choose a checkpoint by"
         finite = np.flatnonzero(np.isfinite(selecting.value))
         if not len(finite):
             return f"its {self.select_metric} is {_number_word(float(selecting.value[-1]))} throughout"
+        if logged_once:
+            return 0  # evaluated at the end, by a training that had chosen its checkpoint
         values = selecting.value[finite]
         best = int(finite[values.argmin() if self._select_lower else values.argmax()])
         return self._reported_at(selecting, best, reported)
