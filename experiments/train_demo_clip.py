@@ -36,7 +36,7 @@ class Plan:
     the steps. `steps` may be changed between interruptions, as long as the fall has not begun.
     """
 
-    steps: int = 2400
+    steps: int = 1200
     seed: int = 7
     lr: float = 2e-3
     weight_decay: float = 0.05
@@ -49,6 +49,7 @@ class Plan:
     angle_weight: float = 2.0
     width: int = 192
     layers: int = 6
+    devices: int = 1
 
     def lr_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
@@ -111,8 +112,13 @@ def train(
     shares = shares or Shares()
     composer = composer or Composer(work_dir, drawings="train")
     on_gpu = accelerator != "cpu" and torch.cuda.is_available()
-    fabric = Fabric(accelerator=accelerator, devices=1, precision="bf16-mixed" if on_gpu else "32-true")
-    fabric.launch()
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=plan.devices,
+        strategy="ddp" if plan.devices > 1 else "auto",
+        precision="bf16-mixed" if on_gpu else "32-true",
+    )
+    fabric.launch()  # with several devices, this very command runs once for each
     torch.manual_seed(plan.seed)
     config = model_config(plan.width, plan.layers)
     model = TrainingModel(config, len(composer.classes))
@@ -130,7 +136,7 @@ def train(
         optimizer.load_state_dict(stored["optimizer"])
         average.weights = stored["average"]
         start, seconds_before = stored["step"], stored["seconds"]
-        print(f"going on from step {start} of {plan.steps}", flush=True)
+        fabric.print(f"going on from step {start} of {plan.steps}", flush=True)
 
     began = saved = time.monotonic()
 
@@ -157,22 +163,18 @@ def train(
     for step in range(start, end):
         for group in optimizer.param_groups:
             group["lr"] = plan.lr_at(step)
-        batch = composer.batch(plan.seed, step, shares)
-        composed = time.monotonic()
-        torch.manual_seed(plan.seed * 1_000_003 + step)  # patch dropout's draws depend on the step alone
+        draw = step * plan.devices + fabric.global_rank
+        batch = composer.batch(plan.seed, draw, shares)
+        torch.manual_seed(plan.seed * 1_000_003 + draw)  # patch dropout's draws depend on the step alone
         pixels = (batch.pixels_BCHW.to(fabric.device) - MEAN[0]) / STD[0]
         tokens = tokenize(batch.captions).to(fabric.device)
-        images, texts, scale = model(pixels, tokens, shares.heads, plan.patch_dropout, plan.head_patch_dropout)
+        out = model(pixels, tokens, shares.heads, plan.patch_dropout, plan.head_patch_dropout)
         contrast = contrastive_loss(
-            images, texts, scale, batch.positive_BK.to(fabric.device), batch.ignored_BK.to(fabric.device)
+            out.images, out.texts, out.scale, batch.positive_BK.to(fabric.device), batch.ignored_BK.to(fabric.device)
         )
         classes = batch.class_B.to(fabric.device)
-        named = classes >= 0
-        class_loss = torch.nn.functional.cross_entropy(
-            model.read_class(images[named]), classes[named], label_smoothing=0.1
-        )
-        angles = model.read_angles(images[len(images) - shares.heads :])
-        angle_loss = (angles - batch.angles_deg_H3.to(fabric.device) / 45).abs().mean()
+        class_loss = torch.nn.functional.cross_entropy(out.class_logits, classes, ignore_index=-1, label_smoothing=0.1)
+        angle_loss = (out.angles - batch.angles_deg_H3.to(fabric.device) / 45).abs().mean()
         loss = contrast + plan.class_weight * class_loss + plan.angle_weight * angle_loss
         optimizer.zero_grad()
         fabric.backward(loss)
@@ -182,23 +184,73 @@ def train(
             model.clip.logit_scale.clamp_(0, 4.6052)  # ln 100, as CLIP
         average.update(model.clip, step)
         done = step + 1
-        if done % 25 == 0:
+        if done % 25 == 0 and fabric.is_global_zero:
             row = {
                 "step": done,
                 "contrast": round(contrast.item(), 4),
                 "class": round(class_loss.item(), 4),
                 "angle_deg": round(angle_loss.item() * 45, 2),
-                "scale": round(scale.item(), 1),
+                "scale": round(out.scale.item(), 1),
                 "seconds": round(seconds_before + time.monotonic() - began, 1),
             }
             if validate_every and done % validate_every == 0:
                 row.update(_validate(work_dir, average.weights, config, str(fabric.device)))
             _log(log, row)
-        if time.monotonic() - saved > save_every_s:
+        if fabric.is_global_zero and time.monotonic() - saved > save_every_s:
             save(done)
             saved = time.monotonic()
-    save(end)
+    if fabric.is_global_zero:
+        save(end)
+    fabric.barrier()
     return checkpoint
+
+
+def export(work_dir: Path, output_dir: Path) -> Path:
+    """Writes the averaged weights of the last checkpoint as an `open_clip` folder; returns the weight file.
+
+    Raises:
+        InputError: there is no checkpoint yet.
+    """
+    from experiments.demo_clip import model
+
+    stored = _checkpoint(work_dir)
+    return model.export(stored["average"], stored["model_config"], output_dir)
+
+
+def evaluate(work_dir: Path, output_dir: Path, command: str, device: str = "cpu") -> Path:
+    """Evaluates the exported model on held-out data and writes its card; returns the card's path.
+
+    Raises:
+        InputError: there is no checkpoint, no exported model, or the data are not prepared.
+    """
+    from experiments.demo_clip import card
+    from experiments.demo_clip import evaluate as figures_of
+
+    stored = _checkpoint(work_dir)
+    if not (output_dir / "open_clip_model.safetensors").is_file():
+        raise InputError(
+            "There is no exported model to evaluate.",
+            where=str(output_dir),
+            next_step="python -m experiments.train_demo_clip export",
+        )
+    figures = figures_of.evaluate(output_dir, work_dir, device)
+    for figure in figures:
+        print(f"{figure.value:7.4f}  {figure.title}", flush=True)
+    training = {name: stored[name] for name in ("step", "seconds", "plan", "shares", "device")}
+    training["parameters"] = sum(weight.numel() for weight in stored["average"].values())
+    return card.write_card(output_dir, figures, training, command)
+
+
+def _checkpoint(work_dir: Path) -> dict[str, Any]:
+    import torch
+
+    path = work_dir / "checkpoint.pt"
+    if not path.is_file():
+        raise InputError(
+            "There is no checkpoint.", where=str(path), next_step="python -m experiments.train_demo_clip train"
+        )
+    stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return stored
 
 
 def _check_plan(plan: Plan, stored: dict[str, Any], checkpoint: Path) -> None:
@@ -252,15 +304,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.train_demo_clip", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("what", choices=("prepare", "train", "evaluate", "export", "all"))
+    parser.add_argument("what", choices=("prepare", "train", "export", "evaluate", "all"))
     parser.add_argument("--work_dir", "--work-dir", type=Path, default=DEFAULT_WORK_DIR)
+    parser.add_argument("--output_dir", "--output-dir", type=Path, default=DEFAULT_OUTPUT_DIR)
     parser.add_argument("--steps", type=int, default=Plan.steps)
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--lr", type=float, default=Plan.lr)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--devices", type=int, default=Plan.devices, help="GPUs, or processes on a CPU")
     parser.add_argument("--threads", type=int, help="CPU threads; by default as many as torch chooses")
     options = parser.parse_args(arguments)
-    plan = Plan(steps=options.steps, seed=options.seed, lr=options.lr)
+    plan = Plan(steps=options.steps, seed=options.seed, lr=options.lr, devices=options.devices)
     import torch
 
     try:
@@ -270,6 +324,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.threads:
                 torch.set_num_threads(options.threads)
             train(options.work_dir, plan, device=options.device)
+        if options.what in ("export", "all"):
+            print(export(options.work_dir, options.output_dir))
+        if options.what in ("evaluate", "all"):
+            command = f"python -m experiments.train_demo_clip train --devices {plan.devices} --steps {plan.steps}"
+            print(evaluate(options.work_dir, options.output_dir, f"{command} --seed {plan.seed} --lr {plan.lr}"))
     except WorkbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

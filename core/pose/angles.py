@@ -56,7 +56,7 @@ def checked_angles(angles_deg_N3: npt.ArrayLike) -> np.ndarray:
 
 
 def wrap_deg(angles_deg: npt.ArrayLike) -> np.ndarray:
-    """Angles beyond ±180 brought back by whole turns into [−180, 180); all others returned bit for bit (180 stays 180)."""
+    """Angles beyond ±180 brought back by whole turns into [−180, 180); others returned bit for bit (180 stays 180)."""
     angles = np.asarray(angles_deg, dtype=np.float64)
     return np.where(np.abs(angles) <= 180.0, angles, np.mod(angles + 180.0, 360.0) - 180.0)
 

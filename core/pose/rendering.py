@@ -1,7 +1,7 @@
 """A parametric head drawn at any pose: about twenty ellipsoids, ray-cast exactly, orthographic, numpy only.
 
-Head units: the skull's half height is 1. Head frame as in `angles.py`: x right, y up, z towards the viewer at rest. Neck
-and shoulders stay upright while the head turns, so the tilt can be read against them.
+Head units: the skull's half height is 1. Head frame as in `angles.py`: x right, y up, z towards the viewer at rest.
+Neck and shoulders stay upright while the head turns, so the tilt can be read against them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SPECULAR = 0.12
 
 @dataclass(frozen=True)
 class HeadLooks:
-    """How N heads look. Every field is an array whose first axis is N; sizes are factors around 1 unless said otherwise.
+    """How N heads look. Fields are arrays whose first axis is N; sizes are factors around 1 unless said otherwise.
 
     Attributes:
         width, jaw, nose, ears, eye_gap: factors of the parts' sizes.

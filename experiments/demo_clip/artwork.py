@@ -38,7 +38,7 @@ class Style:
         key: file name in the work folder.
         package: npm package with its version.
         role: `train`; `near` and `far` are held out of training and only evaluated.
-        naming: how icon names lead to emoji: `chars` (the package's own table), `slug` (by words), `country` (ISO code).
+        naming: how icon names lead to emoji: `chars` (the package's table), `slug` (by words), `country` (ISO code).
     """
 
     key: str

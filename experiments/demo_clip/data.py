@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -87,11 +87,11 @@ class Keys:
 class Shares:
     """How many pictures of each kind a batch holds."""
 
-    singles: int = 80
-    composites: int = 10
-    fragments: int = 6
-    backgrounds: int = 6
-    heads: int = 26
+    singles: int = 62
+    composites: int = 8
+    fragments: int = 5
+    backgrounds: int = 5
+    heads: int = 20
 
     @property
     def total(self) -> int:
@@ -448,7 +448,7 @@ def _spread_places(rng: np.random.Generator, count: int) -> np.ndarray:
     return moved
 
 
-@lru_cache(maxsize=None)
+@cache
 def _article(name: str) -> str:
     """`dog` → `a dog`, `egg` → `an egg`; names that start with an article or a number word stay natural enough."""
     return f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}"

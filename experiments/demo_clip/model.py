@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import open_clip
 import torch
@@ -18,7 +18,7 @@ MEAN = STD = (0.5, 0.5, 0.5)
 
 
 def model_config(width: int = 192, layers: int = 6) -> dict[str, Any]:
-    """The `model_cfg` of `open_clip_config.json`. All 49,408 token rows stay; captions of this project fit 32 tokens."""
+    """The `model_cfg` of `open_clip_config.json`. All 49,408 token rows stay; captions of this project fit in 32."""
     return {
         "embed_dim": EMBED_DIM,
         "vision_cfg": {"image_size": 64, "patch_size": 8, "width": width, "layers": layers, "head_width": 32},
@@ -67,6 +67,17 @@ def _sine_positions(side: int, width: int) -> torch.Tensor:
     return torch.cat([row.repeat_interleave(side, dim=0), row.repeat(side, 1)], dim=1)
 
 
+class Outputs(NamedTuple):
+    """Image features `[B, D]` and text features `[K, D]`, not normalised; logit scale; class logits `[B, N]`; the
+    angles of the heads `[H, 3]` in units of 45°."""
+
+    images: torch.Tensor
+    texts: torch.Tensor
+    scale: torch.Tensor
+    class_logits: torch.Tensor
+    angles: torch.Tensor
+
+
 class TrainingModel(torch.nn.Module):
     """The CLIP and the two training-only readouts of its image embedding: which emoji, which angles.
 
@@ -86,19 +97,25 @@ class TrainingModel(torch.nn.Module):
         head_count: int,
         patch_dropout: float,
         head_patch_dropout: float,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Image features `[B, D]`, text features `[K, D]` (not normalised), and the logit scale.
+    ) -> Outputs:
+        """All that the loss needs of one batch.
 
         Heads, the last `head_count` pictures, keep more of their patches: an angle is read from small shifts.
         """
         dropout = self.clip.visual.patch_dropout
         others = len(pixels_BCHW) - head_count
         dropout.prob = patch_dropout
-        features = [self.clip.encode_image(pixels_BCHW[:others])]
-        if head_count:
-            dropout.prob = head_patch_dropout
-            features.append(self.clip.encode_image(pixels_BCHW[others:]))
-        return torch.cat(features), encode_trimmed(self.clip, tokens_KL), self.clip.logit_scale.exp()
+        plain = self.clip.encode_image(pixels_BCHW[:others])
+        dropout.prob = head_patch_dropout
+        heads = self.clip.encode_image(pixels_BCHW[others:])
+        images = torch.cat([plain, heads])
+        return Outputs(
+            images,
+            encode_trimmed(self.clip, tokens_KL),
+            self.clip.logit_scale.exp(),
+            self.read_class(images),
+            self.read_angles(heads),
+        )
 
 
 def encode_trimmed(model: CLIP, tokens_KL: torch.Tensor) -> torch.Tensor:
@@ -130,7 +147,7 @@ def contrastive_loss(
     """CLIP's symmetric loss where a picture may have several captions and a caption several pictures, or none.
 
     With one caption for each picture it is `open_clip.ClipLoss` to the last digit. A picture's probability mass is
-    shared evenly by its captions and the reverse; pairs in `ignored_BK` are in neither the numerator nor the denominator.
+    shared evenly by its captions and the reverse; pairs in `ignored_BK` are in neither numerator nor denominator.
 
     Args:
         image_features_BD, text_features_KD: normalised here.
@@ -216,7 +233,7 @@ class MatrixOptimizer(torch.optim.Optimizer):
 
 
 def orthogonalised(matrices_NRC: torch.Tensor, iterations: int = 5) -> torch.Tensor:
-    """Each matrix with its singular values brought near 1 (between about 0.7 and 1.2), by a quintic Newton–Schulz iteration."""
+    """Each matrix with its singular values brought near 1 (0.7 to 1.2), by quintic Newton–Schulz steps."""
     tall = matrices_NRC.shape[1] > matrices_NRC.shape[2]
     x = matrices_NRC.mT if tall else matrices_NRC
     x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)

@@ -1,0 +1,114 @@
+"""The model card: written from the figures and the checkpoint, never by hand."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.demo_clip.artwork import NAMES_PACKAGE, STYLES
+from experiments.demo_clip.evaluate import Figure
+
+_ROLES = {"train": "training", "near": "evaluation only (near)", "far": "evaluation only (far)"}
+
+
+def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any], command: str) -> Path:
+    """Writes `MODEL_CARD.md` beside the weights.
+
+    Args:
+        folder: the exported model.
+        figures: what `evaluate` found.
+        training: `step`, `seconds`, `plan`, `shares`, `device`, `parameters` of the checkpoint that was exported.
+        command: the training command.
+
+    Returns:
+        The card's path.
+    """
+    weights = folder / "open_clip_model.safetensors"
+    plan = training["plan"]
+    pictures = training["step"] * sum(training["shares"].values()) * plan["devices"]
+    lines = [
+        "# demo_clip",
+        "",
+        "A small built-in image–text model, trained on emoji and rendered heads. It knows drawings, not photos: "
+        "for photos fetch a real CLIP (`python -m core models list`).",
+        "",
+        "It is an ordinary `open_clip` model, trained from nothing by this project:",
+        "",
+        "```python",
+        "import open_clip",
+        'model, _, preprocess = open_clip.create_model_and_transforms("local-dir:weights/demo")',
+        'tokenizer = open_clip.get_tokenizer("local-dir:weights/demo")',
+        "```",
+        "",
+        "## Figures",
+        "",
+        f"Written by `python -m experiments.train_demo_clip evaluate` for `{weights.name}` "
+        f"(sha256 `{hashlib.sha256(weights.read_bytes()).hexdigest()[:16]}…`). Nothing evaluated here was trained on "
+        "or used to choose anything.",
+        "",
+        "| on held-out data | reached | to reach | items |",
+        "| --- | --- | --- | --- |",
+        *(_row(figure) for figure in figures),
+        "",
+        *_verdict(figures),
+        "",
+        "## Training",
+        "",
+        f"- Command: `{command}`",
+        f"- Seed {plan['seed']}; {training['step']:,} of {plan['steps']:,} planned steps of "
+        f"{sum(training['shares'].values()) * plan['devices']} pictures, {pictures:,} pictures in all; "
+        f"{training['seconds'] / 60:.0f} minutes on {training['device']} "
+        f"({plan['devices']} {'process' if plan['devices'] == 1 else 'processes'}).",
+        f"- {training['parameters'] / 1e6:.1f} million parameters (6.3 million of them the token table), in fp16. "
+        "What is exported is the moving average of the weights.",
+        "- Symmetric contrastive loss as in `open_clip`, extended to captions that fit several pictures. Two readouts "
+        "of the image embedding (which emoji, which head angles) help the image tower to learn and are then dropped.",
+        f"- One batch: {', '.join(f'{count} {kind}' for kind, count in training['shares'].items())} per process.",
+        "- Heads are ray-cast from ellipsoids (`core/pose/rendering.py`); their captions are those of "
+        "`core/pose/text.py`, so poses in words are what this model was taught.",
+        "",
+        "## Data",
+        "",
+        "Rasterised for training and evaluation, not redistributed. Backgrounds and heads are made by this project.",
+        "",
+        "| artwork | by | licence | package | used for |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {style.title} | {style.author} | {style.licence} | `{style.package}` | {_ROLES[style.role]} |"
+            for style in STYLES
+        ),
+        f"| names and keywords | emojibase | MIT | `{NAMES_PACKAGE}` | class list and captions |",
+        "",
+        "Attribution: Emoji One 2.3 © Emoji One and Twemoji © Twitter, Inc. and other contributors, both under "
+        "[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/); OpenMoji © the OpenMoji project, "
+        "[CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/). The drawings were resized, recoloured and "
+        "composited.",
+        "",
+        "## Limits",
+        "",
+        "- 64 × 64 pixels: small things in large pictures vanish. Photos, text in pictures and people's identity are "
+        "beyond it; its scores on photos mean little.",
+        "- Pose words hold for rendered heads whose head turns on upright shoulders, yaw within ±90°, pitch and roll "
+        "within ±45°.",
+        "- Emoji carry the views of their makers: professions, families and flags are drawn as they drew them.",
+        "",
+    ]
+    path = folder / "MODEL_CARD.md"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def _row(figure: Figure) -> str:
+    percent = figure.key != "foreground_auroc"
+    value = f"{figure.value:.1%}" if percent else f"{figure.value:.3f}"
+    floor = "reported only" if figure.floor is None else f"{figure.floor:.0%}" if percent else f"{figure.floor:.2f}"
+    return f"| {figure.title} | {value} | {floor} | {figure.count:,} |"
+
+
+def _verdict(figures: Sequence[Figure]) -> list[str]:
+    short = [figure.title for figure in figures if figure.floor is not None and figure.value < figure.floor]
+    if not short:
+        return ["All floors are reached."]
+    return ["Not reached in this training:", "", *(f"- {title}" for title in short)]

@@ -1,0 +1,102 @@
+"""Training in miniature: interrupted and resumed it arrives where the uninterrupted run does."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.errors import InputError
+from experiments.demo_clip.data import Composer, Shares
+from experiments.train_demo_clip import Plan, export, main, train
+
+PLAN = Plan(steps=6, warmup_steps=2, width=64, layers=1)
+SHARES = Shares(singles=4, composites=2, fragments=2, backgrounds=2, heads=4)
+
+
+def run(work_dir: Path, composer: Composer, plan: Plan = PLAN, stop_at: int | None = None) -> dict:
+    work_dir.mkdir(exist_ok=True)
+    path = train(work_dir, plan, shares=SHARES, composer=composer, device="cpu", stop_at=stop_at, validate_every=0)
+    return torch.load(path, weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def composer(small_world: Path) -> Composer:
+    return Composer(small_world)
+
+
+@pytest.fixture(scope="module")
+def straight(composer: Composer, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    return run(tmp_path_factory.mktemp("straight"), composer)
+
+
+def test_an_interrupted_training_resumes_to_the_same_result(
+    straight: dict, composer: Composer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    half = run(tmp_path, composer, stop_at=3)
+    assert half["step"] == 3
+    resumed = run(tmp_path, composer)
+    assert "going on from step 3 of 6" in capsys.readouterr().out
+    assert resumed["step"] == straight["step"] == 6
+    for part in ("model", "average"):
+        for name, weight in straight[part].items():
+            assert torch.equal(resumed[part][name], weight), f"{part} {name}"
+            if weight.is_floating_point() and "token" not in name:
+                assert not torch.equal(half[part][name], weight), f"{part} {name} did not train"
+
+
+def test_training_lowers_the_loss(composer: Composer, tmp_path: Path) -> None:
+    plan = replace(PLAN, steps=25, lr=1e-3, patch_dropout=0.0, head_patch_dropout=0.0)
+    run(tmp_path, composer, plan)
+    with (tmp_path / "metrics.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["step"] == "25"
+    assert float(row["contrast"]) < 3.2  # untrained: about ln 50 = 3.9, the captions of a batch
+    assert float(row["angle_deg"]) < 45 and float(row["seconds"]) > 0
+
+
+def test_another_plan_does_not_go_on_from_this_checkpoint(composer: Composer, tmp_path: Path) -> None:
+    run(tmp_path, composer, stop_at=2)
+    for other in (replace(PLAN, seed=8), replace(PLAN, lr=1e-4)):
+        with pytest.raises(InputError, match="another plan") as caught:
+            run(tmp_path, composer, other)
+        assert "--work_dir" in caught.value.next_step
+    longer = run(tmp_path, composer, replace(PLAN, steps=7), stop_at=3)  # more steps, while the rate is still level
+    assert longer["step"] == 3
+
+
+def test_the_number_of_steps_is_fixed_once_the_learning_rate_falls(
+    composer: Composer, straight: dict, tmp_path: Path
+) -> None:
+    run(tmp_path, composer, stop_at=5)
+    with pytest.raises(InputError, match="another plan"):
+        run(tmp_path, composer, replace(PLAN, steps=20))
+
+
+def test_the_learning_rate_rises_stays_and_falls() -> None:
+    plan = Plan(steps=1000, warmup_steps=100, decay_share=0.3, lr=1.0)
+    assert plan.lr_at(0) == pytest.approx(0.01) and plan.lr_at(99) == plan.lr_at(700) == 1.0
+    assert plan.lr_at(850) == pytest.approx(0.5) and 0 < plan.lr_at(999) < 0.01
+
+
+def test_commands_say_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for what, words in (
+        ("train", "artwork is not prepared"),
+        ("export", "There is no checkpoint"),
+        ("evaluate", "There is no checkpoint"),
+    ):
+        assert main([what, "--work-dir", str(tmp_path), "--device", "cpu"]) == 2
+        error = capsys.readouterr().err
+        assert words in error and "python -m experiments.train_demo_clip" in error and "Traceback" not in error
+    assert main(["train", "--work_dir", str(tmp_path), "--device", "abacus"]) == 2
+    assert "auto, cpu, gpu" in capsys.readouterr().err
+
+
+def test_the_checkpoint_exports_its_average(composer: Composer, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    stored = run(tmp_path, composer, stop_at=1)
+    exported = load_file(export(tmp_path, tmp_path / "out"))
+    assert exported.keys() == stored["average"].keys()
+    assert torch.equal(exported["visual.conv1.weight"], stored["average"]["visual.conv1.weight"].half())
