@@ -147,7 +147,8 @@ def dtype_notices(dtype: torch.dtype, device: torch.device) -> list[Notice]:
     if device.type == "cpu" and dtype_name(dtype) == "bf16" and not cpu_has_bf16():
         return [
             Notice(
-                "slow_dtype", "This CPU has no bf16 instructions: bf16 halves the memory but is slower than fp32 here."
+                "slow_dtype",
+                "This CPU has no bf16 instructions: bf16 halves the memory, but most models run slower than in fp32.",
             )
         ]
     return []

@@ -65,7 +65,8 @@ class Lease:
     """A model lent until the `with` block ends.
 
     Attributes:
-        load_s: seconds that loading took; 0.0 if the model was loaded already.
+        load_s: seconds that loading took, the import of libraries at the first model of a family included; 0.0 if the
+            model was loaded already.
         notices: what the manager did on the user's behalf (moved to the CPU, a slow dtype).
     """
 
