@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_models import TINY, TINY_WIDE, write_custom
-
 
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -16,6 +14,8 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Genuine open_clip models with text towers, random weights: their vectors follow pixels and words but mean nothing.
     `efficientnet_lite0` is there too, out of its package. Read-only by agreement; copy it to change it.
     """
+    from tests.tiny_models import TINY, TINY_WIDE, write_custom  # imports torch, which many tests can do without
+
     folder = tmp_path_factory.mktemp("weights")
     write_custom(folder, "tiny", TINY)
     write_custom(folder, "tiny_wide", TINY_WIDE, seed=1)

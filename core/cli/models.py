@@ -14,7 +14,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from rich.table import Table
 
 from core.cli.models_bench import bench_models
-from core.cli.models_bench import bench_models
 from core.errors import WeightsInvalid
 from core.models import catalogue, weights
 from core.models.fetch import HUB_URL, fetch, recorded_sha256
@@ -24,7 +23,6 @@ from core.settings import Settings
 app = typer.Typer(help="The models: what there is, download, verify, measure.", no_args_is_help=True)
 app.command("bench")(bench_models)
 
-app.command("bench")(bench_models)
 
 _PLAIN_WIDTH = 200  # columns when stdout is a file or a pipe, so that no id is cut
 

@@ -52,7 +52,8 @@ class ModuleEncoder(Encoder):
 
     def encode_images(self, pixels_BCHW: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():
-            return self._features(self._preprocessor.to_input(pixels_BCHW, self.device)).float()
+            features_BD = self._features(self._preprocessor.to_input(pixels_BCHW, self.device)).float()
+        return features_BD.clone()  # an ordinary tensor, which a trained head may take as input
 
     @abstractmethod
     def _features(self, input_BCHW: torch.Tensor) -> torch.Tensor:

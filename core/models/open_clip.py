@@ -155,7 +155,7 @@ class OpenClipEncoder(ModuleEncoder):
             if visual.proj is not None:
                 pooled_BW, patches_BPW = pooled_BW @ visual.proj, patches_BPW @ visual.proj
         height, width = visual.grid_size
-        return PatchTokens(pooled_BW.float(), patches_BPW.float(), (int(height), int(width)))
+        return PatchTokens(pooled_BW.float().clone(), patches_BPW.float().clone(), (int(height), int(width)))
 
     def _features(self, input_BCHW: torch.Tensor) -> torch.Tensor:
         features = self.module.encode_image(input_BCHW)

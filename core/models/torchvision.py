@@ -56,7 +56,7 @@ class TorchvisionEncoder(ModuleEncoder):
             class_token = vit.class_token.expand(len(patches), -1, -1)
             tokens = vit.encoder(torch.cat([class_token, patches], dim=1)).float()
         side = vit.image_size // vit.patch_size
-        return PatchTokens(tokens[:, 0], tokens[:, 1:], (side, side))
+        return PatchTokens(tokens[:, 0].clone(), tokens[:, 1:].clone(), (side, side))
 
 
 def _head_name(module: torch.nn.Module) -> str:

@@ -134,6 +134,7 @@ def _write_hashes(cache_file: Path, hashes: dict[str, str]) -> None:
         handle, temporary = tempfile.mkstemp(dir=cache_file.parent, prefix=cache_file.name)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(alive, file, indent=1)
+        Path(temporary).chmod(0o644)  # a shared weights folder is hashed by the first of its users only
         Path(temporary).replace(cache_file)
 
 

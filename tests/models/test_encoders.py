@@ -297,6 +297,17 @@ def test_the_real_weights_know_what_coffee_is() -> None:
     assert float(probabilities[967]) == pytest.approx(0.951, abs=0.003)
 
 
+def test_features_can_feed_a_head_that_is_trained(tiny: Encoder) -> None:
+    """Tensors made in inference mode raise "cannot be saved for backward" as soon as anything learns on top of them."""
+    pixels = torch.rand(2, 3, 32, 32)
+    tokens = tiny.patch_tokens(pixels)
+    inputs = (tiny.encode_images(pixels), tokens.cls_BD, tokens.patches_BPD, tiny.encode_texts(["a dog"])[0])
+    for features in inputs:
+        head = torch.nn.Linear(24, 1)
+        head(features).sum().backward()
+        assert torch.allclose(head.weight.grad[0], features.reshape(-1, 24).sum(dim=0), rtol=1e-4, atol=1e-5)
+
+
 # --- text -----------------------------------------------------------------------------------------------------------
 
 
