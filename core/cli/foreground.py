@@ -34,8 +34,8 @@ Model = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, gpu, cuda:N, mps.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="auto, fp32, bf16, fp16.")]
-WeightsDir = Annotated[Path, typer.Option("--weights_dir", "--weights-dir", help="Where weights lie.")]
-BatchSize = Annotated[int, typer.Option("--batch_size", "--batch-size", help="Components in one forward pass.")]
+WeightsDir = Annotated[Path, typer.Option("--weights_dir", help="Where weights lie.")]
+BatchSize = Annotated[int, typer.Option("--batch_size", help="Components in one forward pass.")]
 Positive = Annotated[
     str | None, typer.Option("--positive", help="Prompts of foreground: a file, one per line, or a preset's name.")
 ]
@@ -59,9 +59,7 @@ def score_command(
         Path | None, typer.Option("--mask", help="Label, colour or two-valued mask image; two values split.")
     ] = None,
     components: Annotated[Path | None, typer.Option("--components", help="COCO or SAM JSON, or boxes.")] = None,
-    mask_kind: Annotated[
-        str, typer.Option("--mask_kind", "--mask-kind", help="auto, binary, labels, colours.")
-    ] = "auto",
+    mask_kind: Annotated[str, typer.Option("--mask_kind", help="auto, binary, labels, colours.")] = "auto",
     treatment: Annotated[
         str, typer.Option("--treatment", help="original, raw_crop, soft_mask, blur_background.")
     ] = "original",
@@ -80,17 +78,13 @@ def score_command(
     gain: Gain = 1.05,
     blur: Blur = 0.05,
     negative_above: Annotated[
-        float, typer.Option("--negative_above", "--negative-above", help="p_neg_sum above it: background, × 0.1.")
+        float, typer.Option("--negative_above", help="p_neg_sum above it: background, × 0.1.")
     ] = 0.5,
     positive_above: Annotated[
-        float, typer.Option("--positive_above", "--positive-above", help="p_pos_sum above it may be foreground, × 2.")
+        float, typer.Option("--positive_above", help="p_pos_sum above it may be foreground, × 2.")
     ] = 0.7,
-    negative_below: Annotated[
-        float, typer.Option("--negative_below", "--negative-below", help="… if p_neg_sum is below this.")
-    ] = 0.2,
-    likely_above: Annotated[
-        float, typer.Option("--likely_above", "--likely-above", help="p_pos_sum above it: × 1; else × 0.5.")
-    ] = 0.4,
+    negative_below: Annotated[float, typer.Option("--negative_below", help="… if p_neg_sum is below this.")] = 0.2,
+    likely_above: Annotated[float, typer.Option("--likely_above", help="p_pos_sum above it: × 1; else × 0.5.")] = 0.4,
     batch_size: BatchSize = 32,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add each prompt's share and what would change the multiplier (JSON).")
@@ -98,7 +92,7 @@ def score_command(
     leak: Annotated[bool, typer.Option("--leak", help="Add how far each score depends on the outside (JSON).")] = False,
     heatmap: Annotated[Path | None, typer.Option("--heatmap", help="Write the foreground map as a grey PNG.")] = None,
     heat_method: Annotated[
-        str, typer.Option("--heat_method", "--heat-method", help="clearclip, maskclip, sclip, naclip, clip.")
+        str, typer.Option("--heat_method", help="clearclip, maskclip, sclip, naclip, clip.")
     ] = "clearclip",
     output: Annotated[Path | None, typer.Option("--output", help="Write .json or .csv.")] = None,
     as_json: AsJson = False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -444,16 +445,18 @@ def intervals(
         result = weighted_auroc_ap(truth_N, scores_N, weights[:, image_N].astype(np.float64))
         return result.reshape(2, *drawn.shape[:-1])
 
-    drawn = stats.bootstrap(
-        (np.arange(n_images),),
-        statistic,
-        n_resamples=resamples,
-        batch=max(1, 20_000_000 // max(1, 8 * len(scores_N))),
-        vectorized=True,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).bootstrap_distribution
-    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=-1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy's own interval is NaN where one resample lacks a class; ours is not
+        drawn = stats.bootstrap(
+            (np.arange(n_images),),
+            statistic,
+            n_resamples=resamples,
+            batch=max(1, 20_000_000 // max(1, 8 * len(scores_N))),
+            vectorized=True,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).bootstrap_distribution
+        low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=-1)
     return tuple(  # type: ignore[return-value]
         Interval(float(values[metric]), float(low[metric]), float(high[metric])) for metric in range(2)
     )

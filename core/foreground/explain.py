@@ -21,6 +21,8 @@ Gauss-Legendre is exact with K/2 nodes and near it with about √K once the node
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -187,14 +189,20 @@ def shapley(logits_BK: np.ndarray, is_positive: np.ndarray, *, accurate: bool | 
     p_nodes, p_weights = _coin_nodes(n_prompts, accurate)
     shares_KB = np.empty_like(logits_KB)
     dtype = np.float64 if accurate else np.float32
-    for n_nodes in np.unique(n_nodes_B):
+    chunks: list[tuple[np.ndarray, int]] = []
+    for n_nodes in np.unique(n_nodes_B).tolist():
         rows = np.flatnonzero(n_nodes_B == n_nodes)
-        at_once = max(1, _CHUNK_VALUES // (n_prompts * int(n_nodes)))
-        for begin in range(0, len(rows), at_once):
-            chunk = rows[begin : begin + at_once]
-            shares_KB[:, chunk] = _integrate(
-                logits_KB[:, chunk], n_positive, low_B[chunk], high_B[chunk], int(n_nodes), p_nodes, p_weights, dtype
-            )
+        at_once = max(1, _CHUNK_VALUES // (n_prompts * n_nodes))
+        chunks += [(rows[begin : begin + at_once], n_nodes) for begin in range(0, len(rows), at_once)]
+
+    def fill(chunk: tuple[np.ndarray, int]) -> None:
+        rows, n_nodes = chunk
+        shares_KB[:, rows] = _integrate(
+            logits_KB[:, rows], n_positive, low_B[rows], high_B[rows], n_nodes, p_nodes, p_weights, dtype
+        )
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1, len(chunks))) as threads:  # numpy lets go of the GIL
+        list(threads.map(fill, chunks))
     shares_KB -= 0.5 / n_prompts
     # The shares add up to the score exactly; what the rule missed is the same small amount for every prompt.
     score_B = np.exp(logits_KB[:n_positive]).sum(axis=0) / np.exp(log_total_B)

@@ -28,14 +28,15 @@ class ProposalSettings:
     Attributes:
         work_px: longer side of the small image on which the work is done.
         superpixels: about how many to begin with.
-        merge_below: neighbours nearer than this are merged; CIELAB units (about 2 is a just visible difference).
+        merge_below: neighbours nearer than this are merged; CIELAB units (about 2 is a just visible difference). Each
+            value gives a layer of regions: parts first, then what they are parts of.
         heat_weight: how many CIELAB units a difference of 1.0 in heat counts for.
         min_part: regions smaller than this part of the image are left out, with a notice.
     """
 
     work_px: int = 320
     superpixels: int = 250
-    merge_below: float = 14.0
+    merge_below: tuple[float, ...] = (14.0, 28.0)
     heat_weight: float = 60.0
     min_part: float = 0.002
 
@@ -59,13 +60,13 @@ def propose(
     image_hw = (rgb_HWC.shape[0], rgb_HWC.shape[1])
     small_HWC = _small(rgb_HWC, settings.work_px)
     heat_HW = heat.resized(small_HWC.shape[:2]) if heat is not None else None
-    layers = [("region", _regions(small_HWC, heat_HW, settings))]
+    layers = [("region", labels_HW) for labels_HW in _regions(small_HWC, heat_HW, settings)]
     if heat_HW is not None:
         layers.append(("heat", _warm_parts(heat_HW)))
     found: list[Component] = []
     left_out = 0
     small_area = small_HWC.shape[0] * small_HWC.shape[1]
-    for source, labels_HW in layers:
+    for source, labels_HW in layers:  # each tiles the image, but for the warm parts
         areas = np.bincount(labels_HW.ravel())
         big = [value for value in range(1, len(areas)) if areas[value] >= settings.min_part * small_area]
         left_out += int((areas[1:] > 0).sum()) - len(big)
@@ -75,8 +76,9 @@ def propose(
         full_areas = np.bincount(full_HW.ravel(), minlength=len(areas))
         for value, mean in zip(big, means, strict=True):
             window = windows[value - 1] if value <= len(windows) else None
-            if window is None:
-                continue  # a sliver that fell between the rows of a smaller image; counted below
+            if window is None:  # a sliver that fell between the rows of a smaller image
+                left_out += 1
+                continue
             box = (window[1].start, window[0].start, window[1].stop, window[0].stop)
             if min(box[2] - box[0], box[3] - box[1]) < limits.min_side_px:
                 left_out += 1
@@ -86,7 +88,7 @@ def propose(
     found, doubled = _without_doubles(found)
     key = (lambda c: -c.fields["score"]) if heat is not None else (lambda c: -c.area_px)
     found.sort(key=key)
-    notices = []
+    notices = [Notice("proposed", f"No components were given; {len(found):,} are proposed.")]
     if left_out:
         notices.append(
             Notice("proposals_small", f"{left_out:,} proposal(s) under {settings.min_part:.1%} of the image left out.")
@@ -107,17 +109,20 @@ def _small(rgb_HWC: np.ndarray, work_px: int) -> np.ndarray:
     return np.asarray(Image.fromarray(rgb_HWC).resize(size, Image.Resampling.BOX))
 
 
-def _regions(small_HWC: np.ndarray, heat_HW: np.ndarray | None, settings: ProposalSettings) -> np.ndarray:
-    """Labels 1..n of superpixels, merged while two neighbours are nearer than `merge_below`."""
+def _regions(small_HWC: np.ndarray, heat_HW: np.ndarray | None, settings: ProposalSettings) -> list[np.ndarray]:
+    """Labels 1..n of superpixels, merged while two neighbours are nearer than each of `merge_below`."""
     lab_HWC = color.rgb2lab(small_HWC)
-    labels_HW = segmentation.slic(
-        lab_HWC, n_segments=settings.superpixels, compactness=8.0, convert2lab=False, start_label=1
-    )
+    # slic() converts to CIELAB by itself; given CIELAB, it would squeeze it into 0..1 and lose the colours to distance.
+    labels_HW = segmentation.slic(small_HWC, n_segments=settings.superpixels, compactness=10.0, start_label=1)
     values_HWC = lab_HWC
     if heat_HW is not None:
         values_HWC = np.concatenate([lab_HWC, settings.heat_weight * heat_HW[..., None]], axis=2)
     if labels_HW.max() < 2:
-        return labels_HW
+        return [labels_HW]
+    return [_merged(labels_HW, values_HWC, threshold) for threshold in settings.merge_below]
+
+
+def _merged(labels_HW: np.ndarray, values_HWC: np.ndarray, threshold: float) -> np.ndarray:
     adjacency = graph.RAG(labels_HW, connectivity=2)
     counts = np.bincount(labels_HW.ravel())
     sums = np.stack(
@@ -130,7 +135,7 @@ def _regions(small_HWC: np.ndarray, heat_HW: np.ndarray | None, settings: Propos
     merged_HW = graph.merge_hierarchical(
         labels_HW,
         adjacency,
-        thresh=settings.merge_below,
+        thresh=threshold,
         rag_copy=False,
         in_place_merge=True,
         merge_func=_merge,
