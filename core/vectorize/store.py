@@ -22,6 +22,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -57,6 +58,12 @@ def check_output(path: Path) -> None:
             f"The output's suffix {path.suffix or '(none)'} names no format.",
             where=str(path),
             next_step=f"Use one of {', '.join(SUFFIXES)}.",
+        )
+    if path.suffix.lower() == ".lance" and not re.fullmatch(r"[A-Za-z0-9_.-]+", path.stem):
+        raise InputError(
+            "LanceDB opens tables whose names have only letters, digits, `_`, `-` and `.`.",
+            where=path.name,
+            next_step="Choose another name for the .lance folder.",
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,341 @@
+"""`core.vectorize.store`: what is written is read back whole, by us and by the formats' own libraries, or refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.errors import InputError, PassportMismatch, StoreError
+from core.models.manager import ModelManager
+from core.settings import Settings
+from core.types import Member, Notice, Reject, VectorizeRequest, VectorTable
+from core.vectorize import store
+from core.vectorize.pipeline import vectorize_all
+from tests.tiny_models import TINY, write_custom
+from tests.vectorize.conftest import Fakes, sources
+
+IDS = ("a.jpg", "sub/ü 猫.png", "=1+1.png", "line\nbreak.png", "-2.png", 'comma,"quote".png', "'@x.png")
+
+
+def table_of(ids: tuple[str, ...] = IDS, dim: int = 5, seed: int = 0) -> VectorTable:
+    vectors = np.random.default_rng(seed).normal(size=(len(ids), dim)).astype(np.float32)
+    if vectors.size:
+        vectors[0, 0], vectors[-1, -1] = 1e-42, -3.4e38  # a denormal, and nearly the largest there is
+    return VectorTable(
+        ids=ids,
+        vectors_ND=vectors,
+        members=(
+            Member("one", 0, 2, 1.5, "cpu", "fp32", 4.4, 0.25),
+            Member("two", 2, dim, 0.0, "cpu", "fp32", 1.1),
+        ),
+        passport={"format": 1, "normalize": False, "members": [{"model_id": "one", "说明": "é"}], "canaries": []},
+        rejects=(Reject("bad.jpg", "truncated", "The JPEG file ends before its image does."),),
+        ms_N=np.arange(len(ids), dtype=np.float32) / 4,
+        seconds=1.25,
+        notices=(Notice("left_out", "2 files left out.", "x"),),
+    )
+
+
+def same(first: VectorTable, second: VectorTable) -> bool:
+    rest = [replace(t, vectors_ND=np.zeros((len(t.ids), 1)), ms_N=None) for t in (first, second)]
+    assert [t.__dict__.pop("vectors_ND").shape for t in rest]
+    np.testing.assert_array_equal(first.vectors_ND, second.vectors_ND)
+    np.testing.assert_allclose(first.ms_N, second.ms_N)
+    assert first.vectors_ND.dtype == second.vectors_ND.dtype == np.float32
+    return rest[0].__dict__ == rest[1].__dict__
+
+
+@pytest.mark.parametrize("suffix", store.SUFFIXES)
+def test_every_format_gives_back_all_of_the_table(tmp_path, suffix):
+    path = tmp_path / ("my_vectors-1.lance" if suffix == ".lance" else f"my 向量 (1){suffix}")
+    written = store.write(table_of(), path)
+    assert written[0] == path and all(part.exists() for part in written)
+    assert sorted(tmp_path.iterdir()) == sorted(written)  # no temporary files
+    assert same(store.read(path), table_of())
+
+
+@pytest.mark.parametrize("suffix", store.SUFFIXES)
+def test_a_table_without_rows_and_one_without_times(tmp_path, suffix):
+    path = tmp_path / f"v{suffix}"
+    for table in (table_of(()), replace(table_of(), ms_N=None)):
+        store.write(table, path)
+        again = store.read(path)
+        assert again.ids == table.ids and again.vectors_ND.shape == table.vectors_ND.shape
+        assert (again.ms_N is None) == (table.ms_N is None) and again.rejects == table.rejects
+
+
+printable = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
+
+
+@given(
+    ids=st.lists(printable, unique=True, max_size=6),
+    suffix=st.sampled_from([s for s in store.SUFFIXES if s != ".lance"]),
+)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_names_survive(tmp_path, ids, suffix):
+    path = tmp_path / f"v{suffix}"
+    store.write(table_of(tuple(ids)), path)
+    assert store.read(path).ids == tuple(ids)
+
+
+def test_each_format_is_what_its_own_library_reads(tmp_path):
+    table = table_of()
+    for suffix in store.SUFFIXES:
+        store.write(table, tmp_path / f"v{suffix}")
+
+    with np.load(tmp_path / "v.npz") as arrays:  # allow_pickle is off by default
+        assert arrays["ids"].tolist() == list(table.ids) and arrays["ids"].dtype.kind == "U"
+        np.testing.assert_array_equal(arrays["vectors"], table.vectors_ND)
+        assert json.loads(str(arrays["passport"])) == table.passport
+        assert json.loads(str(arrays["rejects"]))[0]["id"] == "bad.jpg"
+
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    frame = pd.read_parquet(tmp_path / "v.parquet")
+    assert frame["id"].tolist() == list(table.ids)
+    np.testing.assert_array_equal(np.stack(frame["vector"]), table.vectors_ND)
+    assert json.loads(pq.read_schema(tmp_path / "v.parquet").metadata[b"passport"]) == table.passport
+
+    from safetensors import safe_open
+
+    with safe_open(tmp_path / "v.safetensors", "numpy") as file:
+        np.testing.assert_array_equal(file.get_tensor("vectors"), table.vectors_ND)
+        assert file.get_tensor("ids").tobytes().decode().split("\0") == list(table.ids)
+        assert json.loads(file.metadata()["passport"]) == table.passport
+
+    import lancedb
+
+    lance = lancedb.connect(tmp_path).open_table("v")
+    assert lance.to_arrow().column("id").to_pylist() == list(table.ids)
+    hit = lance.search(table.vectors_ND[2].tolist()).limit(1).to_list()[0]
+    assert hit["id"] == table.ids[2]
+
+    np.testing.assert_array_equal(np.load(tmp_path / "v.npy"), table.vectors_ND)
+    beside = json.loads((tmp_path / "v.npy.json").read_text())
+    assert beside["ids"] == list(table.ids) and beside["passport"] == table.passport
+
+
+def test_a_csv_is_safe_to_open_in_a_spreadsheet_and_exact(tmp_path):
+    table = table_of()
+    store.write(table, tmp_path / "v.csv")
+    with (tmp_path / "v.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["id", "v0", "v1", "v2", "v3", "v4"]
+    shown = [row[0] for row in rows[1:]]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in shown)
+    assert shown[2] == "'=1+1.png" and shown[0] == "a.jpg"
+    values = np.array([[np.float32(cell) for cell in row[1:]] for row in rows[1:]])
+    np.testing.assert_array_equal(values, table.vectors_ND)
+    assert store.read(tmp_path / "v.csv").ids == table.ids  # the .json has the true names
+
+
+@pytest.mark.parametrize("suffix", store.SUFFIXES)
+def test_writing_again_replaces_what_was_there(tmp_path, suffix):
+    path = tmp_path / f"v{suffix}"
+    store.write(table_of(), path)
+    store.write(table_of(("only.png",), seed=1), path)
+    assert store.read(path).ids == ("only.png",)
+    assert len(list(tmp_path.iterdir())) == (2 if suffix in (".npy", ".csv") else 1)
+
+
+@pytest.mark.parametrize("suffix", store.SUFFIXES)
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, suffix, monkeypatch):
+    path = tmp_path / f"v{suffix}"
+    store.write(table_of(), path)
+
+    def fail(table, place):
+        if suffix == ".lance":
+            place.mkdir()
+        else:
+            place.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(store._WRITERS, suffix, fail)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(StoreError, match="No space left"):
+        store.write(table_of(("new.png",)), path)
+    assert sorted(tmp_path.iterdir()) == before and same(store.read(path), table_of())
+
+
+@pytest.mark.parametrize("suffix", [s for s in store.SUFFIXES if s != ".lance"])
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.9])
+def test_a_cut_file_is_a_store_error(tmp_path, suffix, part):
+    path = tmp_path / f"v{suffix}"
+    store.write(table_of(), path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+    with pytest.raises(StoreError, match=r"damaged|no passport"):
+        store.read(path)
+
+
+@given(data=st.data(), suffix=st.sampled_from([s for s in store.SUFFIXES if s != ".lance"]))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_changed_bytes_are_noticed_or_change_nothing(tmp_path, data, suffix):
+    """Never other ids or vectors than were written, and never another exception."""
+    path = tmp_path / f"v{suffix}"
+    store.write(table_of(), path)
+    broken = bytearray(path.read_bytes())
+    at = data.draw(st.integers(0, len(broken) - 1))
+    broken[at] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(bytes(broken))
+    try:
+        table = store.read(path)
+    except StoreError:
+        return
+    assert table.ids == table_of().ids
+    np.testing.assert_array_equal(table.vectors_ND, table_of().vectors_ND)
+
+
+def test_a_damaged_lance_folder_is_a_store_error(tmp_path):
+    path = tmp_path / "v.lance"
+    store.write(table_of(), path)
+    for file in (path / "data").iterdir():
+        file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(StoreError, match="damaged"):
+        store.read(path)
+    (tmp_path / "empty.lance").mkdir()
+    with pytest.raises(StoreError, match="damaged"):
+        store.read(tmp_path / "empty.lance")
+
+
+def test_vectors_and_json_that_do_not_belong_together_are_refused(tmp_path):
+    store.write(table_of(), tmp_path / "a.npy")
+    store.write(table_of(seed=1), tmp_path / "b.npy")
+    (tmp_path / "b.npy.json").replace(tmp_path / "a.npy.json")
+    with pytest.raises(StoreError, match="not those that were written"):
+        store.read(tmp_path / "a.npy")
+
+
+def test_files_of_other_tools_say_that_they_have_no_passport(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from safetensors.numpy import save_file
+
+    np.savez(tmp_path / "a.npz", vectors=np.zeros((2, 3)))
+    np.save(tmp_path / "a.npy", np.zeros((2, 3)))
+    (tmp_path / "a.csv").write_text("id,v0\nx,1\n")
+    pq.write_table(pa.table({"id": ["x"]}), tmp_path / "a.parquet")
+    save_file({"vectors": np.zeros((2, 3))}, tmp_path / "a.safetensors")
+    import lancedb
+
+    lancedb.connect(tmp_path).create_table("a", pa.table({"id": ["x"]}))
+    for suffix in store.SUFFIXES:
+        with pytest.raises(StoreError, match="no passport"):
+            store.read(tmp_path / f"a{suffix}")
+
+
+def test_nothing_in_a_file_is_ever_unpickled(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "pwned"),))
+
+    evil = np.array([Evil()], dtype=object)
+    np.savez(tmp_path / "a.npz", vectors=evil, ids=evil, passport=evil, rejects=evil, details=evil, allow_pickle=True)
+    np.save(tmp_path / "a.npy", evil, allow_pickle=True)
+    (tmp_path / "b.npy").write_bytes(pickle.dumps(Evil()))
+    for name in ("a.npz", "a.npy", "b.npy"):
+        with pytest.raises(StoreError):
+            store.read(tmp_path / name)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_outputs_that_cannot_be_are_refused_before_any_work(tmp_path):
+    for name in ("v.txt", "v", "v.jsonl", "v.npz.gz"):
+        with pytest.raises(InputError, match="names no format") as caught:
+            store.check_output(tmp_path / name)
+        assert ".parquet" in str(caught.value)
+    store.check_output(tmp_path / "new" / "folder" / "V.NPZ")
+    assert (tmp_path / "new" / "folder").is_dir()
+    (tmp_path / "v.npz").mkdir()
+    (tmp_path / "v.lance").write_bytes(b"")
+    for name in ("v.npz", "v.lance"):
+        with pytest.raises(InputError, match="already"):
+            store.check_output(tmp_path / name)
+    with pytest.raises(InputError, match="LanceDB"):
+        store.check_output(tmp_path / "my vectors.lance")
+    with pytest.raises(InputError, match="no such file"):
+        store.read(tmp_path / "missing.npz")
+    with pytest.raises(InputError, match="names no format"):
+        store.read(tmp_path / "v.txt")
+
+
+def test_a_file_of_a_later_version_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "FORMAT", 99)
+    store.write(table_of(), tmp_path / "v.npz")
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match="later version"):
+        store.read(tmp_path / "v.npz")
+
+
+def test_reading_and_searching_import_no_torch(tmp_path):
+    for suffix in store.SUFFIXES:
+        store.write(table_of(), tmp_path / f"v{suffix}")
+    script = (
+        "import sys; from pathlib import Path; import core.vectorize.search, core.vectorize.report\n"
+        "from core.vectorize import store\n"
+        "for suffix in store.SUFFIXES: store.read(Path(sys.argv[1]) / f'v{suffix}')\n"
+        "print([name for name in ('torch', 'gradio', 'plotly') if name in sys.modules])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+# --- passports --------------------------------------------------------------------------------------------------------
+
+
+def made(weights_dir: Path, **request) -> VectorTable:
+    options = {"models": ("custom_tiny",), "device": "cpu", "dtype": "fp32"} | request
+    return vectorize_all(sources(3), VectorizeRequest(**options), ModelManager(Settings(weights_dir=weights_dir)))
+
+
+def test_the_same_models_and_weights_are_accepted_without_a_word(tiny_weights, tmp_path):
+    store.write(made(tiny_weights, models=("custom_tiny", "custom_tiny_wide"), normalize=True), tmp_path / "v.parquet")
+    assert store.check(store.read(tmp_path / "v.parquet"), ModelManager(Settings(weights_dir=tiny_weights))) == []
+
+
+def test_other_weights_under_the_same_name_are_refused(tiny_weights, tmp_path):
+    store.write(made(tiny_weights), tmp_path / "v.npz")
+    write_custom(tmp_path / "others", "tiny", TINY, seed=5)
+    with pytest.raises(PassportMismatch, match="weights") as caught:
+        store.check(store.read(tmp_path / "v.npz"), ModelManager(Settings(weights_dir=tmp_path / "others")))
+    assert "custom_tiny" in str(caught.value) and "Vectorize" in str(caught.value)
+
+
+def test_other_preprocessing_is_refused_with_the_difference_named(tiny_weights, tmp_path):
+    store.write(made(tiny_weights), tmp_path / "v.npz")
+    other = {**TINY, "preprocess_cfg": {**TINY["preprocess_cfg"], "mean": [0.5, 0.5, 0.5]}}
+    write_custom(tmp_path / "others", "tiny", other)  # the same weights
+    with pytest.raises(PassportMismatch, match="preprocessing mean"):
+        store.check(store.read(tmp_path / "v.npz"), ModelManager(Settings(weights_dir=tmp_path / "others")))
+
+
+def test_another_dtype_or_library_version_warns_and_the_canaries_decide(tiny_weights):
+    manager = ModelManager(Settings(weights_dir=tiny_weights))
+    table = made(tiny_weights)
+    older = json.loads(json.dumps(table.passport))
+    older["members"][0]["libraries"]["torch"] = "2.0.0"
+    older["members"][0]["dtype"] = "bfloat16"
+    warnings = store.check(replace(table, passport=older), manager)
+    assert any("torch was 2.0.0" in warning for warning in warnings) and any("dtype" in warning for warning in warnings)
+    older["canaries"][0][1][:12] = [-value for value in older["canaries"][0][1][:12]]
+    with pytest.raises(PassportMismatch, match="canary"):
+        store.check(replace(table, passport=older), manager)
+
+
+def test_vectors_made_in_fp16_on_a_gpu_are_checked_on_a_cpu_in_another_dtype():
+    fakes = Fakes()
+    manager = fakes.manager()
+    table = vectorize_all(sources(2), VectorizeRequest(("fake",), dtype="fp32"), manager)
+    fp16 = replace(table, members=(replace(table.members[0], dtype="fp16"),))
+    assert store.check(fp16, manager, device="cpu") == []
