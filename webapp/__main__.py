@@ -7,7 +7,6 @@ page is up before torch, which a thread imports behind it.
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import secrets
 import signal
@@ -181,9 +180,10 @@ def _greet(door: Door, tunnel_url: str | None) -> None:
 
 def _warm_up() -> None:
     """Import what the first run needs, while the visitor is still choosing photos."""
-    for name in ("torch", "torchvision"):
-        with suppress(ImportError):  # whoever needs it says so, with the command that installs it
-            importlib.import_module(name)
+    from core.models.weights import import_libraries
+
+    with suppress(ImportError):  # whoever needs it says so, with the command that installs it
+        import_libraries()
 
 
 if __name__ == "__main__":

@@ -67,11 +67,27 @@ def load_encoder(spec: ModelSpec, weights_dir: Path, device: torch.device, dtype
     return family_module(spec).load(spec, path, device, dtype, sha256_of(path, weights_dir / HASHES_FILE))
 
 
+_importing = threading.Lock()
+
+
+def import_libraries() -> None:
+    """Imports torch and torchvision, so that the first model need not. Any thread may; raises `ImportError`.
+
+    One thread at a time: when two begin with different parts of torchvision, each waits for what the other is
+    importing, Python breaks the tie, and one of them gets a half-imported torchvision.
+    """
+    with _importing:
+        importlib.import_module("torch")
+        importlib.import_module("torchvision")
+
+
 def family_module(spec: ModelSpec) -> Any:
     """The module of a model's family, imported now. Raises `PackageMissing`."""
     name = _FAMILY_MODULES[spec.family]
     try:
-        return importlib.import_module(name)
+        import_libraries()
+        with _importing:
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise PackageMissing(
             f"The package {error.name} is not installed.", where=name, next_step="pip install -r requirements.txt"
