@@ -82,12 +82,12 @@ def test_the_side_panel_asks_only_while_it_can_be_seen(visit: Visit) -> None:
     visitor.press("Models")
     visitor.see("None loaded yet.")
     visitor.page.wait_for_timeout(2500)
-    while_open = asked_for_models(visitor)
-    assert while_open >= 2
     visitor.page.keyboard.press("Escape")
     visitor.page.locator("#models-panel").wait_for(state="hidden")
+    until_closed = asked_for_models(visitor)
+    assert until_closed >= 2
     visitor.page.wait_for_timeout(2500)
-    assert asked_for_models(visitor) == while_open
+    assert asked_for_models(visitor) == until_closed
 
 
 def test_the_page_can_be_worked_by_keyboard(visit: Visit) -> None:

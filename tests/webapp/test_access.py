@@ -93,6 +93,25 @@ def test_what_is_no_host_name_is_refused(name: str) -> None:
         open_door(extra_hosts=[name])
 
 
+@pytest.mark.parametrize(
+    ("options", "answered", "refused"),
+    [
+        ({}, "localhost:7860", "x.gradio.live"),
+        ({"share": True}, "0a1b2c.gradio.live", "gradio.live.evil.example"),
+        ({"host": "192.168.7.5"}, "192.168.7.5:7860", "192.168.7.6:7860"),
+        ({"extra_hosts": ["lab.example.org"]}, "lab.example.org", "www.lab.example.org"),
+        ({"extra_hosts": ["*.example.net"]}, "a.example.net", "example.net"),
+    ],
+)
+def test_every_layer_together_answers_to_these_names_only(
+    tmp_path: Path, options: dict[str, object], answered: str, refused: str
+) -> None:
+    layers = access.middleware(open_door(**options), tmp_path, None)  # type: ignore[arg-type]
+    behind = client(*layers)
+    assert behind.get("/config", headers={"host": answered}).status_code in (200, 401)
+    assert behind.get("/config", headers={"host": refused}).status_code == 400
+
+
 # ── sign-in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
