@@ -65,6 +65,7 @@ def manager(weights_dir: Path) -> Iterator[ModelManager]:
 
 
 def test_an_ensemble_gives_the_vectors_of_a_direct_call(call, manager):
+    """Stands first: the app was just started and still imports torch, which once made the first run fail."""
     models = ("custom_tiny", "efficientnet_lite0")
     report, npz = call(PHOTOS, list(models), dtype="fp32", normalize=True)
 

@@ -68,12 +68,14 @@ def project_pca(vectors_ND: np.ndarray) -> tuple[np.ndarray, tuple[float, float]
     """
     from sklearn.decomposition import PCA
 
+    xy_N2: np.ndarray = np.zeros((len(vectors_ND), 2), dtype=np.float32)
+    axes = min(2, len(vectors_ND) - 1, vectors_ND.shape[1])
+    if axes < 1:
+        return xy_N2, (0.0, 0.0)
     units_ND = unit_rows(vectors_ND)
     centred_ND = units_ND - units_ND.mean(axis=0)
     total = float((centred_ND**2).sum())
-    xy_N2: np.ndarray = np.zeros((len(units_ND), 2), dtype=np.float32)
-    axes = min(2, len(units_ND) - 1, units_ND.shape[1])
-    if axes < 1 or total < 1e-12:
+    if total < 1e-12:  # all the same
         return xy_N2, (0.0, 0.0)
     xy_N2[:, :axes] = PCA(axes, random_state=0).fit_transform(centred_ND)
     shares = (xy_N2**2).sum(axis=0) / total

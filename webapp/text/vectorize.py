@@ -81,7 +81,7 @@ _BOTH: dict[str, tuple[str, str]] = {
         "t-SNE 仅计算前 {limit} 张（共 {count} 张）。",
     ),
     "vectorize_heatmap": ("Similarity", "相似度"),
-    "vectorize_together": ("Similar images together", "相似图片相邻"),
+    "vectorize_together": ("Group similar images", "相似图片相邻"),
     "vectorize_map": ("Map", "分布图"),
     "vectorize_pca": ("PCA", "PCA"),
     "vectorize_tsne": ("t-SNE", "t-SNE"),
