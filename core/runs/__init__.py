@@ -4,7 +4,7 @@
     discover.py    finds runs under a root                       compare.py     from runs to a verdict
     read.py        reads them, incrementally (growing.py)        downsample.py  curves for the screen
     tables.py      JSONL and CSV     events.py   TensorBoard     upload.py      a stranger's logs
-    trackio.py     SQLite            cache.py    Arrow files
+    trackio.py     SQLite            cache.py    Arrow files (arrow.py)
     series.py      what a run is     process.py  is it alive?
 
 Nothing here imports torch.

@@ -5,8 +5,8 @@ arrays, stand the length up to which the log was read, its time stamp and finger
 read from where it ended and one that was replaced is read anew. A cache that is damaged or from another version is no
 error: it is made again.
 
-Layout: one row a metric; columns `name`, `axis` and the lists `step`, `epoch`, `time`, `value`. Metrics written on the
-same rows share their axes: `axis` is the row that holds them.
+Layout: one row a metric; the columns `step`, `epoch`, `time` and `value` hold lists. Metrics written on the same rows
+share their axes: the schema's metadata name, for each metric, the row that holds them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from typing import Any
 
 import numpy as np
 
+from core.runs import arrow
 from core.runs.series import Series
 
 CACHE_FORMAT = 1  # raise it when what is read from a log changes
 SMALLEST_CACHED_BYTES = 256 * 2**10  # shorter logs are parsed faster than a cache file is opened
 DEFAULT_MAX_BYTES = 4 * 2**30
+COLUMNS = ("step", "epoch", "time", "value")
 
 
 def default_cache_dir() -> Path:
@@ -53,24 +55,24 @@ class SeriesCache:
             with pa.memory_map(str(path)) as mapped:
                 reader = pa.ipc.open_file(mapped)
                 metadata = reader.schema.metadata or {}
-                state = json.loads(metadata[b"state"])
-                if state.pop("format") != CACHE_FORMAT:
+                header = json.loads(metadata[b"header"])
+                if header["format"] != CACHE_FORMAT:
                     return None
                 batch = reader.get_batch(0)
                 batch.validate()
-                series = _series_of(batch)
+                series = _series_of(batch, header["names"], header["axes"])
             os.utime(path)
         except (OSError, pa.ArrowInvalid, KeyError, ValueError, IndexError):
             return None
-        return state, series
+        return header["state"], series
 
     def store(self, key: str, state: Mapping[str, Any], series: Mapping[str, Series]) -> bool:
         """Writes a cache file, whole or not at all. False if it could not be written; that costs time, not results."""
         import pyarrow as pa
 
-        batch = _batch_of(series)
-        metadata = {b"state": json.dumps({**state, "format": CACHE_FORMAT}).encode()}
-        batch = batch.replace_schema_metadata(metadata)
+        batch, axes = _batch_of(series)
+        header = {"format": CACHE_FORMAT, "state": dict(state), "names": list(series), "axes": axes}
+        batch = batch.replace_schema_metadata({b"header": json.dumps(header).encode()})
         temporary = None
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -108,48 +110,39 @@ class SeriesCache:
                     self._bytes -= size
 
 
-def _batch_of(series: Mapping[str, Series]) -> Any:
+def _batch_of(series: Mapping[str, Series]) -> tuple[Any, list[int]]:
+    """The arrays as one record batch, and for each metric the row that holds its axes."""
     import pyarrow as pa
 
-    axes: dict[tuple[int, int, int], int] = {}
-    axis_rows: list[int] = []
-    lists: dict[str, list[np.ndarray]] = {"step": [], "epoch": [], "time": [], "value": []}
+    rows: dict[tuple[int, int, int], int] = {}
+    axes: list[int] = []
+    lists: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
     nothing = np.empty(0)
     for row, one in enumerate(series.values()):
-        key = (id(one.step), id(one.epoch), id(one.time_s))
-        axis_rows.append(axes.setdefault(key, row))
-        holds_axes = axis_rows[-1] == row
-        lists["step"].append(one.step if holds_axes else nothing.astype(np.int64))
+        axes.append(rows.setdefault((id(one.step), id(one.epoch), id(one.time_s)), row))
+        holds_axes = axes[-1] == row
+        lists["step"].append(one.step if holds_axes else nothing)
         lists["epoch"].append(one.epoch if holds_axes and one.epoch is not None else nothing)
         lists["time"].append(one.time_s if holds_axes and one.time_s is not None else nothing)
         lists["value"].append(one.value)
-    columns = [pa.array(list(series), pa.string()), pa.array(axis_rows, pa.int32())]
-    for name, arrays in lists.items():
-        kind = pa.int64() if name == "step" else pa.float64()
-        offsets = np.concatenate([[0], np.cumsum([len(array) for array in arrays])]).astype(np.int64)
-        flat = np.concatenate(arrays) if arrays else nothing
-        columns.append(pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(flat, kind)))
-    return pa.record_batch(columns, names=["name", "axis", *lists])
+    columns = [arrow.list_array(arrays, "<i8" if name == "step" else "<f8") for name, arrays in lists.items()]
+    return pa.RecordBatch.from_arrays(columns, names=list(COLUMNS)), axes
 
 
-def _series_of(batch: Any) -> dict[str, Series]:
-    columns = {name: batch.column(position) for position, name in enumerate(batch.schema.names)}
-
-    def arrays(name: str) -> list[np.ndarray]:
-        column = columns[name]
-        offsets = column.offsets.to_numpy()
-        flat = column.values.to_numpy()  # a view of the mapped file
-        return [flat[low:high] for low, high in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
-
-    step, epoch, time, value = (arrays(name) for name in ("step", "epoch", "time", "value"))
+def _series_of(batch: Any, names: list[str], axes: list[int]) -> dict[str, Series]:
+    step, epoch, time, value = (arrow.arrays_of(batch.column(position)) for position in range(len(COLUMNS)))
+    shared: dict[int, tuple[np.ndarray, np.ndarray | None, np.ndarray | None]] = {}
     series = {}
-    for name, axis, values in zip(columns["name"].to_pylist(), columns["axis"].to_pylist(), value, strict=True):
-        if len(step[axis]) != len(values):
+    for name, axis, values in zip(names, axes, value, strict=True):
+        if axis not in shared:
+            rows = len(step[axis])
+            shared[axis] = (
+                step[axis],
+                epoch[axis] if len(epoch[axis]) == rows else None,
+                time[axis] if len(time[axis]) == rows else None,
+            )
+        steps, epochs, times = shared[axis]
+        if len(steps) != len(values):
             raise ValueError("the arrays of a metric differ in length")
-        series[name] = Series(
-            step=step[axis],
-            value=values,
-            epoch=epoch[axis] if len(epoch[axis]) == len(values) and len(values) else None,
-            time_s=time[axis] if len(time[axis]) == len(values) and len(values) else None,
-        )
+        series[name] = Series(steps, values, epochs, times)
     return series

@@ -116,23 +116,24 @@ def parse_events(block: bytes, at_end: bool, memory: Memory, builder: SeriesBuil
 def _frame(block: bytes) -> tuple[np.ndarray, np.ndarray, int, bool]:
     """Where the complete records' payloads start and how long they are; bytes used; whether a header is damaged."""
     read_header = struct.Struct("<QI").unpack_from
-    starts: list[int] = []
-    lengths: list[int] = []
-    crc_of = _masked_crc_of_length
+    positions: list[int] = []
+    crc_of: dict[int, int] = {}  # of the lengths met so far; this loop runs once a record
     position, end = 0, len(block)
     damaged = False
     while position + HEADER_BYTES <= end:
         length, crc = read_header(block, position)
-        if crc != crc_of(length) or length > MAX_RECORD_BYTES:
-            damaged = True
-            break
-        following = position + HEADER_BYTES + length + FOOTER_BYTES
+        if crc_of.get(length) != crc:
+            if crc != _masked_crc_of_length(length) or length > MAX_RECORD_BYTES:
+                damaged = True
+                break
+            crc_of[length] = crc
+        following = position + HEADER_BYTES + FOOTER_BYTES + length
         if following > end:
             break
-        starts.append(position + HEADER_BYTES)
-        lengths.append(length)
+        positions.append(position)
         position = following
-    return np.asarray(starts, dtype=np.int64), np.asarray(lengths, dtype=np.int64), position, damaged
+    bounds: np.ndarray = np.asarray([*positions, position], dtype=np.int64)
+    return bounds[:-1] + HEADER_BYTES, np.diff(bounds) - HEADER_BYTES - FOOTER_BYTES, position, damaged
 
 
 def _parse_records(
@@ -184,7 +185,7 @@ class _Template:
     values: tuple[_Value, ...]
 
 
-class _NotScalars(Exception):  # noqa: N818 - a way out, no error
+class _NotScalars(Exception):
     """The record holds something else, or holds scalars in a way that templates do not cover."""
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from core.runs import arrow
 from core.runs.series import Rows, SeriesBuilder, clean_text
 
 STEP_NAMES = ("step", "global_step", "_step", "trainer/global_step", "iteration", "iter")
@@ -49,7 +50,7 @@ _NUMBERS_IN_WORDS = {
 Memory = dict[str, Any]
 
 
-class ReadAgain(Exception):  # noqa: N818 - a way back, no error
+class ReadAgain(Exception):
     """What was learned from the first blocks does not hold; the file has to be read from its start."""
 
     def __init__(self, memory: Memory) -> None:
@@ -57,7 +58,7 @@ class ReadAgain(Exception):  # noqa: N818 - a way back, no error
         self.memory = memory
 
 
-class Unreadable(Exception):  # noqa: N818 - becomes a Problem
+class Unreadable(Exception):
     """The file as a whole is not what its name says. Carries a stable code and a sentence."""
 
     def __init__(self, code: str, reason: str) -> None:
@@ -147,12 +148,13 @@ def _arrow_columns(text: bytes) -> tuple[Columns, int] | None:
 
 
 def _sampled_schema(text: bytes) -> dict[str, Any]:
-    """Names and Arrow types of the fields in 32 lines spread over the block; empty if one of them is not plain."""
+    """Names and Arrow types of the fields in lines spread over the block; empty if one of them is not plain."""
     import pyarrow as pa
 
     schema: dict[str, Any] = {}
-    for sample in range(32):
-        start = 0 if sample == 0 else text.find(b"\n", sample * len(text) // 32) + 1
+    samples = 8 if len(text) < 2**18 else 32
+    for sample in range(samples):
+        start = 0 if sample == 0 else text.find(b"\n", sample * len(text) // samples) + 1
         stop = text.find(b"\n", start)
         line = text[start : stop if stop >= 0 else len(text)]
         if not line.strip():
@@ -174,27 +176,24 @@ def _sampled_schema(text: bytes) -> dict[str, Any]:
 
 
 def _columns_of_table(table: Any) -> tuple[Columns, int]:
-    import pyarrow as pa
 
     columns: Columns = {}
     same_rows: dict[bytes, np.ndarray] = {}
     for name, chunked in zip(table.column_names, table.columns, strict=True):
-        kind = chunked.type
-        if pa.types.is_null(kind):
+        array = chunked.combine_chunks()
+        index = arrow.valid_rows(array)
+        if index is not None and not len(index):
             continue
-        index = None
-        if chunked.null_count:
-            found = np.flatnonzero(chunked.is_valid().to_numpy())
-            index = same_rows.setdefault(found.tobytes(), found)
-            chunked = chunked.drop_null()
-        if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-            columns[name] = (index, chunked.to_numpy())
-        elif pa.types.is_timestamp(kind) and name.lower() in TIME_NAMES:
-            seconds = chunked.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() / 1e6
-            columns[name] = (index, seconds)
+        if index is not None:
+            index = same_rows.setdefault(index.tobytes(), index)
+        is_date = str(array.type).startswith("timestamp") and name.lower() in TIME_NAMES
+        if is_date or arrow.is_number(array.type):
+            values = arrow.values_of(array.cast("timestamp[us]") if is_date else array)
+            values = values if index is None else values[index]
+            columns[name] = (index, values / 1e6 if is_date else values)
         else:
             rows = range(table.num_rows) if index is None else index.tolist()
-            cells = [str(cell) for cell in chunked.to_pylist()]
+            cells = [str(cell) for cell in array.to_pylist() if cell is not None]
             words = [_NUMBERS_IN_WORDS.get(cell.strip().lower()) for cell in cells]
             columns[name] = (
                 list(zip(rows, cells, strict=True)) if None in words else (index, np.asarray(words, dtype=np.float64))

@@ -48,7 +48,7 @@ class UploadLimits:
     max_depth: int = 12
 
 
-class _Full(Exception):  # noqa: N818 - ends the unpacking, is no error
+class _Full(Exception):
     pass
 
 

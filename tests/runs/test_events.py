@@ -234,7 +234,7 @@ def test_checksums_are_tensorboards() -> None:
     assert masked_crc32c(data, starts, lengths).tolist() == [tensorboards_crc(string) for string in strings]
 
 
-def test_reading_events_needs_neither_torch_nor_tensorflow(tmp_path: Path) -> None:
+def test_reading_needs_neither_torch_nor_tensorflow_nor_pandas(tmp_path: Path) -> None:
     import subprocess
     import sys
 
@@ -242,10 +242,14 @@ def test_reading_events_needs_neither_torch_nor_tensorflow(tmp_path: Path) -> No
     writer.add_scalar("loss", 1.0, 1)
     writer.add_text("words", "hello", 1)  # goes through TensorBoard's classes
     writer.close()
+    (tmp_path / "b.csv").write_text("step,loss\n" + "".join(f"{step},0.5\n" for step in range(50_000)))  # is cached
+    (tmp_path / "c.jsonl").write_text('{"step": 1, "loss": 0.25, "arm": "mlp"}\n{"step": 2}\n')
     program = (
-        "import sys; from core.runs import read_runs, compare; "
-        f"found = read_runs({str(tmp_path)!r}); print(len(found), found.runs[0].metrics['loss'].value[0]); "
-        "print(sorted({'torch', 'tensorflow', 'gradio', 'plotly'} & set(sys.modules)))"
+        "import sys; from pathlib import Path; from core.runs import read_runs, compare; "
+        f"found = read_runs({str(tmp_path)!r}, cache_dir=Path({str(tmp_path)!r}) / '.cache'); "
+        "print([float(run.metrics['loss'].value[0]) for run in found]); "
+        "print(sorted({'torch', 'tensorflow', 'gradio', 'plotly', 'pandas', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:2] == ["1 1.0", "[]"]
+    assert done.stdout.split("\n")[:2] == ["[1.0, 0.5, 0.25]", "[]"]
+    assert len(list((tmp_path / ".cache").iterdir())) == 1
