@@ -68,7 +68,7 @@ class Encoder(ABC):
         """One upright uint8 RGB image → `pixels_CHW` on the CPU.
 
         In fp32 the family's own transform (float32, normalised; the reference). In other dtypes the fast path: uint8,
-        antialiased torch resize, at most one grey level away; `encode_images` normalises on the device.
+        antialiased torch resize, a grey level away on few pixels; `encode_images` normalises on the device.
         Thread-safe.
         """
 

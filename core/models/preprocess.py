@@ -1,8 +1,8 @@
 """Two ways from an upright RGB image to a model's input.
 
 Reference (fp32): the family's own transform on a PIL image, exactly. Fast (all other dtypes): torch's antialiased
-resize on the bytes themselves, at most one grey level away on a few pixels in a thousand, three times as quick; the
-division by mean and std then happens on the device.
+resize on the bytes themselves, one grey level away on a few pixels in a thousand (two on very few: it rounds after
+each direction), three times as quick; the division by mean and std then happens on the device.
 """
 
 from __future__ import annotations
