@@ -49,6 +49,7 @@ docs: setup
 bench: setup
 	$(PY) -m bench.bench_vectorize
 	$(PY) -m bench.bench_runs
+	$(PY) -m bench.bench_foreground
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -44,6 +44,14 @@ _PUBLIC = {
     "search_by_image": ("core.vectorize.search", "by_image"),
     "search_by_text": ("core.vectorize.search", "by_text"),
     "search_by_vector": ("core.vectorize.search", "by_vector"),
+    "ForegroundRequest": ("core.foreground.pipeline", "ForegroundRequest"),
+    "Picture": ("core.foreground.pipeline", "Picture"),
+    "PromptSet": ("core.foreground.prompts", "PromptSet"),
+    "components_from_boxes": ("core.foreground.components", "from_boxes"),
+    "components_from_json": ("core.foreground.components", "from_json"),
+    "components_from_mask": ("core.foreground.components", "from_mask"),
+    "score_foreground": ("core.foreground.pipeline", "score_all"),
+    "explain_scores": ("core.foreground.explain", "explain"),
 }
 
 __all__ = sorted(_PUBLIC)

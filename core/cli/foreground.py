@@ -15,6 +15,7 @@ import typer
 from core.errors import InputError, Unsupported
 from core.settings import Settings
 from core.types import Notice, Progress
+from core.vectorize.report import one_line
 
 if TYPE_CHECKING:
     from core.foreground.components import ComponentSet
@@ -425,15 +426,15 @@ def _interval(interval: Interval) -> str:
 def _print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(line[column]) for line in (headings, *rows)) for column in range(len(headings))]
     for line in (headings, tuple("-" * width for width in widths), *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        print(one_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()))
 
 
 def _print_problems(rejects: Any, notices: Any, at_most: int = 20) -> None:
     for notice in notices:
-        print(f"Note: {notice.text}")
+        print(one_line(f"Note: {notice.text}"))
     if rejects:
         print(f"\nNot scored ({len(rejects):,}):")
         for reject in rejects[:at_most]:
-            print(f"  {reject.id}: {reject.reason}")
+            print(one_line(f"  {reject.id}: {reject.reason}"))
         if len(rejects) > at_most:
             print(f"  … and {len(rejects) - at_most:,} more (in the JSON)")

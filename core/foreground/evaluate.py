@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -197,11 +197,12 @@ def _read_json(path: Path, limits: ComponentLimits) -> dict[str, Any]:
 
 
 def _inside(folder: Path, name: str) -> Path | None:
-    """The file of that name, if it is there and not outside of the folder."""
-    path = folder / name
-    if not path.is_file() or folder.resolve() not in path.resolve().parents:
+    """The file of that name, if it is there. A name cannot lead out of the folder; the user's own links may."""
+    parts = PurePath(name.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts or "\0" in name:
         return None
-    return path
+    path = folder / parts
+    return path if path.is_file() else None
 
 
 def _some(names: list[str]) -> str:

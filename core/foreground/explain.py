@@ -159,6 +159,7 @@ def _log_mean_exp_without(logits_Bk: np.ndarray) -> np.ndarray:
 _LEFT_NATS, _RIGHT_NATS = 6.0, 2.5  # the quick setting; what lies further left is summed in closed form
 _LEFT_NATS_EXACT, _RIGHT_NATS_EXACT = 18.0, 3.2
 _STEP, _STEP_EXACT = 0.75, 0.45
+_NOTHING_LEFT_NATS = 25.0  # exp(−25) of the integrand is left out
 _CHUNK_VALUES = 60_000  # prompts × nodes at a time: stays in the cache
 
 
@@ -222,42 +223,46 @@ def _integrate(
     p_weights: np.ndarray,
     dtype: type,
 ) -> np.ndarray:
-    """The double integral for a few rows, `[K, B]`; the last axis inside is rows × nodes of u."""
+    """The double integral for a few rows, `[K, B]`; the last axis inside is nodes of u × rows."""
     n_prompts, n_rows = logits_KB.shape
-    step_B1 = ((high_B - low_B) / (n_nodes - 1))[:, None]
-    u_BU = low_B[:, None] + step_B1 * np.arange(n_nodes)
-    weight_BU = np.broadcast_to(step_B1, u_BU.shape).copy()
+    step_B = (high_B - low_B) / (n_nodes - 1)
+    u_UB = low_B + step_B * np.arange(n_nodes)[:, None]
+    weight_UB = np.broadcast_to(step_B, u_UB.shape).copy()
     # To the left of the first node the integrand falls as exp(u): a geometric series.
-    weight_BU[:, 0] = step_B1[:, 0] / -np.expm1(-step_B1[:, 0])
-    weight = weight_BU.astype(dtype).ravel()
+    weight_UB[0] = step_B / -np.expm1(-step_B)
+    weight = weight_UB.astype(dtype).ravel()
     # Beyond exp(80) a prompt is long past; the bound keeps float32 from overflowing.
-    exponents = u_BU.astype(dtype) + logits_KB[:, :, None].astype(dtype)
+    exponents = u_UB.astype(dtype) + logits_KB[:, None, :].astype(dtype)
     np.minimum(exponents, 80, out=exponents)
     et = np.exp(exponents, out=exponents).reshape(n_prompts, -1)
     x = np.exp(-et)
     gone = 1 - x
     et_x = et[:n_positive] * x[:n_positive]
+    # G ≤ exp(−p · passed): from some node on nothing is left of it, the sooner the larger p.
+    passed_U = gone.sum(axis=0).reshape(n_nodes, n_rows).min(axis=1)
     gains, losses = np.zeros_like(et_x), np.zeros_like(x)
-    inverse, q = np.empty_like(x), np.empty_like(et_x)
+    inverse_all, q_all = np.empty_like(x), np.empty_like(et_x)
     for p, p_weight in zip(p_nodes.astype(dtype), p_weights.astype(dtype), strict=True):
-        np.multiply(gone, -p, out=inverse)
+        used = n_rows * int(np.count_nonzero(p * (passed_U - 2) < _NOTHING_LEFT_NATS))
+        inverse, q = inverse_all[:, :used], q_all[:, :used]
+        np.multiply(gone[:, :used], -p, out=inverse)
         inverse += 1
         product = np.multiply.reduce(inverse, axis=0)
-        product *= weight
+        product *= weight[:used]
         product *= p_weight
         np.divide(1, inverse, out=inverse)
-        np.multiply(et_x, inverse[:n_positive], out=q)
+        np.multiply(et_x[:, :used], inverse[:n_positive], out=q)
         q_sum = q.sum(axis=0)
         q *= inverse[:n_positive]
         q *= product
-        gains += q
+        gains[:, :used] += q
         product *= q_sum
         product *= p
         inverse *= product
-        losses += inverse
+        losses[:, :used] += inverse
     losses *= gone
     losses[:n_positive] -= gains
-    return -losses.reshape(n_prompts, n_rows, n_nodes).sum(axis=-1, dtype=np.float64)
+    return -losses.reshape(n_prompts, n_nodes, n_rows).sum(axis=1, dtype=np.float64)
 
 
 @lru_cache(maxsize=64)

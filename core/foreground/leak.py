@@ -112,7 +112,7 @@ def mask_leak(
             scenes = [crop_HWC, *(repaint_outside(crop_HWC, mask_HW, how) for how in REPAINTS)]
             seen = [[treat(scene, mask_HW, variant) for scene in scenes] for variant in variants]
             features = _encode_once([picture for row in seen for picture in row], runner)
-            texts_KD, _ = encode_prompts(runner.encoder, prompts, request.templates, manager)
+            texts_KD, _ = encode_prompts(runner.encoder, prompts, request.templates, manager, cancel)
             scores = score(
                 features.astype(np.float64) @ texts_KD.astype(np.float64).T,
                 runner.encoder.logit_scale,

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 NOTE_MODEL = "open_clip_vit_b32_laion2b"
 DEMO_MODEL = "demo_clip"
+CAPTIONS_AT_ONCE = 512  # between two looks at `cancel`
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +264,7 @@ def score_foreground(
         images = ComponentEncoder(picture, request, runner, cache, cancel)
         yield from images.run(components.components)
         # After the images: running out of memory may have moved the model, and texts have to come from the same one.
-        texts_KD, text_notices = encode_prompts(runner.encoder, prompts, request.templates, manager)
+        texts_KD, text_notices = encode_prompts(runner.encoder, prompts, request.templates, manager, cancel)
         logit_scale = runner.encoder.logit_scale
         model = _model_facts(runner.encoder)
         notices += [*text_notices, *runner.notices]
@@ -328,7 +329,7 @@ def foreground_map(
             dense = dense_features(picture.rgb_HWC, encoder, method, batch_size=request.batch_size)
             if cache is not None:
                 cache.put(key, dense, dense.patches_NPD.nbytes)
-        texts_KD, _ = encode_prompts(encoder, prompts, request.templates, manager)
+        texts_KD, _ = encode_prompts(encoder, prompts, request.templates, manager, cancel)
         return heat_map(dense, texts_KD, encoder.logit_scale, prompts, request.mode)
 
 
@@ -422,15 +423,25 @@ class ComponentEncoder:
 
 
 def encode_prompts(
-    encoder: Encoder, prompts: PromptSet, templates: TemplateSet, manager: ModelManager
+    encoder: Encoder,
+    prompts: PromptSet,
+    templates: TemplateSet,
+    manager: ModelManager,
+    cancel: threading.Event | None = None,
 ) -> tuple[np.ndarray, list[Notice]]:
     """`texts_KD`, L2-normalised float32, in the order of `prompts.texts`; notices of captions that were cut.
 
     With templates each caption is normalised, a prompt's captions are averaged, and the mean is normalised again.
     """
     texts, per_prompt = captions(prompts.texts, templates)
-    features_KD, notices = manager.text_cache.encode(encoder, texts)
-    means_KD = normalised(features_KD).reshape(len(prompts.texts), per_prompt, -1).mean(axis=1)
+    parts, notices = [], []
+    for begin in range(0, len(texts), CAPTIONS_AT_ONCE):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("Stopped.")
+        features_KD, cut = manager.text_cache.encode(encoder, texts[begin : begin + CAPTIONS_AT_ONCE])
+        parts.append(features_KD)
+        notices += cut
+    means_KD = normalised(np.concatenate(parts)).reshape(len(prompts.texts), per_prompt, -1).mean(axis=1)
     return (means_KD if per_prompt == 1 else normalised(means_KD)), notices
 
 

@@ -83,4 +83,4 @@ def _resized(mask_HW: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     from PIL import Image
 
     height_px, width_px = size_hw
-    return np.asarray(Image.fromarray(mask_HW, mode="F").resize((width_px, height_px), Image.Resampling.BILINEAR))
+    return np.asarray(Image.fromarray(mask_HW).resize((width_px, height_px), Image.Resampling.BILINEAR))

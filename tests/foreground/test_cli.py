@@ -138,6 +138,13 @@ def test_nan_in_a_components_own_fields_is_null_and_said(files):
     assert "not_finite" in {notice["code"] for notice in made["notices"]}
 
 
+def test_a_components_name_cannot_drive_the_terminal(files, capsys):
+    (files / "c.json").write_text(json.dumps([{"id": "\x1b[2Jgone", "bbox": [20, 20, 50, 40]}]))
+    assert core(files, "--components", str(files / "c.json")) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown and "[2Jgone" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

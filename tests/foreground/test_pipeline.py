@@ -286,6 +286,21 @@ def test_cancel_stops_between_batches(scene, fakes, fake_encoder):
     assert len(fake_encoder.batch_sizes) == 0
 
 
+def test_cancel_is_seen_between_long_lists_of_captions(scene, things, fakes, fake_encoder, monkeypatch):
+    monkeypatch.setattr("core.foreground.pipeline.CAPTIONS_AT_ONCE", 2)
+    cancel = threading.Event()
+    encode_texts = fake_encoder.encode_texts
+
+    def encode_and_stop(texts):
+        cancel.set()
+        return encode_texts(texts)
+
+    monkeypatch.setattr(fake_encoder, "encode_texts", encode_and_stop)
+    with pytest.raises(Cancelled):
+        score_all(scene, things, ForegroundRequest("fake", COLOURED), fakes, cancel=cancel)
+    assert fake_encoder.texts_seen == ["red", "blue"]
+
+
 def test_closing_the_generator_gives_the_model_back(scene, things, fakes):
     items = score_foreground(scene, things, ForegroundRequest("fake", COLOURED), fakes)
     next(items)
