@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -302,17 +304,27 @@ def _unavailable(source: Source, problem: str) -> NetworkUnavailable:
 
 @contextlib.contextmanager
 def _only_one(target: Path) -> Iterator[None]:
-    """Two downloads of one file would mix their bytes: the second waits for the first, in any process.
-
-    The lock file goes only when the target stands, for whoever waits looks at the target first.
-    """
+    """Two downloads of one file would mix their bytes: the second waits for the first, in any process."""
     lock_path = target.with_name(target.name + ".lock")
-    with lock_path.open("w") as lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except ImportError:  # Windows: no such lock; two at once are the user's doing
-            pass
+    while True:
+        lock = lock_path.open("w")
+        _wait_for(lock)
+        # whoever held it removed the file: a lock on a file that has no name any more keeps nobody out
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(lock.fileno()), lock_path.stat()):
+                break
+        lock.close()
+    try:
         yield
-    lock_path.unlink(missing_ok=True)
+    finally:
+        with contextlib.suppress(OSError):  # Windows removes no open file
+            lock_path.unlink()
+        lock.close()
+
+
+def _wait_for(lock: IO[str]) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock; two downloads at once are then the user's doing
+        return
+    fcntl.flock(lock, fcntl.LOCK_EX)

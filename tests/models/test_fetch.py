@@ -255,6 +255,7 @@ def test_without_a_network_the_error_says_which_file_to_put_where(spec: ModelSpe
         run(offline, tmp_path)
     assert error.value.where == offline.url
     assert str(tmp_path / "torchvision/resnet50.pth") in error.value.next_step
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_name_that_cannot_be_resolved_is_no_traceback_either(spec: ModelSpec, tmp_path: Path) -> None:
