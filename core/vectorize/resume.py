@@ -136,8 +136,11 @@ class Journal:
             raise StoreError(f"The journal cannot be written ({error.strerror}).", where=str(self.folder)) from error
 
     def close(self) -> None:
-        """Keeps what was written, for the next run."""
+        """Keeps what was written, for the next run; nothing written leaves nothing behind."""
+        empty = self._file.seek(0, os.SEEK_END) == 0
         self._file.close()
+        if empty:
+            discard(self.folder)
 
     def _lock_file(self) -> None:
         if fcntl is None:

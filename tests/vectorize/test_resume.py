@@ -229,6 +229,7 @@ def test_two_runs_into_one_output_are_told_apart(tmp_path):
     with Journal(tmp_path / "journal"), pytest.raises(StoreError, match="Another run"):
         Journal(tmp_path / "journal")
     Journal(tmp_path / "journal").close()
+    assert not (tmp_path / "journal").exists()  # nothing was written, nothing stays
 
 
 def test_a_journal_that_cannot_be_made_says_so(tmp_path):
