@@ -34,7 +34,7 @@ Model = Annotated[
     str | None, typer.Option("--model", help="A CLIP's id; default: the note's model, else one that is here.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, gpu, cuda:N, mps.")]
-Dtype = Annotated[str, typer.Option("--dtype", help="auto, fp32, bf16, fp16.")]
+Dtype = Annotated[str, typer.Option("--dtype", help="fp32 (the note's numbers), auto, bf16, fp16.")]
 WeightsDir = Annotated[Path, typer.Option("--weights_dir", help="Where weights lie.")]
 BatchSize = Annotated[int, typer.Option("--batch_size", help="Components in one forward pass.")]
 Positive = Annotated[
@@ -66,7 +66,7 @@ def score_command(
     ] = "original",
     model: Model = None,
     device: Device = "auto",
-    dtype: Dtype = "auto",
+    dtype: Dtype = "fp32",
     weights_dir: WeightsDir = Settings.weights_dir,
     positive: Positive = None,
     negative: Negative = None,
@@ -184,7 +184,7 @@ def evaluate_command(
     ] = "original,raw_crop,soft_mask",
     model: Model = None,
     device: Device = "auto",
-    dtype: Dtype = "auto",
+    dtype: Dtype = "fp32",
     weights_dir: WeightsDir = Settings.weights_dir,
     positive: Positive = None,
     negative: Negative = None,

@@ -85,7 +85,8 @@ class ForegroundRequest:
         margin: added around each box before it is cropped, as a part of its longer side, 0..2.
         mode: `note` or `balanced`; rule: thresholds and multipliers.
         batch_size: components in one forward pass, 1..4096.
-        device, dtype: as everywhere.
+        device: as everywhere.
+        dtype: `fp32` gives the note's numbers; `auto`, `bf16`, `fp16` are quicker where the hardware has them.
     """
 
     model: str = NOTE_MODEL
@@ -97,7 +98,7 @@ class ForegroundRequest:
     rule: Rule = field(default_factory=Rule)
     batch_size: int = 32
     device: str = "auto"
-    dtype: str = "auto"
+    dtype: str = "fp32"
 
     def __post_init__(self) -> None:
         if not 0 <= self.margin <= 2:

@@ -107,6 +107,10 @@ def test_scores_equal_the_notes_recipe_written_out_in_open_clip_calls(treatment,
     assert len({round(row["p_pos_sum"], 4) for row in result.rows}) == 3
 
 
+def test_the_notes_numbers_are_the_default_even_where_bf16_would_be_quicker():
+    assert ForegroundRequest().dtype == "fp32"
+
+
 @pytest.mark.parametrize("templates", ["one", "simple"])
 def test_templates_are_ensembled_in_embedding_space_as_open_clip_does(templates, scene, sharp):
     manager, module = sharp
