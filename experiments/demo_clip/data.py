@@ -325,8 +325,7 @@ class Composer:
             name = emoji.synonyms[0]
         elif draw < 0.22 and emoji.synonyms:
             name = str(rng.choice(emoji.synonyms))
-        template = str(rng.choice(NAME_TEMPLATES))
-        text = template.replace("a {}", _article(name)).replace("{}", name)
+        text = templated(name)[rng.integers(len(NAME_TEMPLATES))]
         place = PLACES.get(KINDS[kind], "")
         if place and rng.random() < 0.35:
             text = f"{text} {place}"
@@ -454,8 +453,13 @@ def _article(name: str) -> str:
     return f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}"
 
 
+def templated(name: str) -> list[str]:
+    """A name in each of `NAME_TEMPLATES`: `dog`, `a dog`, `a photo of a dog` …"""
+    return [template.replace("a {}", _article(name)).replace("{}", name) for template in NAME_TEMPLATES]
+
+
 def name_prompts(names: Sequence[str]) -> list[str]:
-    """The zero-shot prompt of each name: `a photo of a dog`."""
+    """One prompt for each name: `a photo of a dog`."""
     return [f"a photo of {_article(name)}" for name in names]
 
 

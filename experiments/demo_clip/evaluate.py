@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from core.foreground.prompts import COCO_80, NOTE_NEGATIVE, NOTE_POSITIVE, with_article
 from core.pose.text import CAPTIONS, bins, caption_numbers
 from experiments.demo_clip.artwork import Artwork
-from experiments.demo_clip.data import IMAGE_PX, OBJECT_GROUPS, Composer, name_prompts
+from experiments.demo_clip.data import IMAGE_PX, OBJECT_GROUPS, Composer, name_prompts, templated
 from experiments.demo_clip.heads import HeadBank
 from experiments.demo_clip.model import MEAN, STD, encode_trimmed, tokenizer
 
@@ -51,19 +51,13 @@ def evaluate(weights_dir: Path, work_dir: Path, device: str = "cpu") -> list[Fig
     model.eval()
     near = Composer(work_dir, role="near", backgrounds="held_out", heads="held_out")
     far = Artwork(work_dir, ("far",))
+    names = name_vectors(model, [emoji.name for emoji in near.classes])
+    twemoji = preprocessed(preprocess, near.drawings_N)
+    openmoji = preprocessed(preprocess, far.pixels["openmoji"])
     figures = [
-        *_naming("twemoji", "Twemoji", model, preprocess, near.drawings_N, near.class_N, near, (0.45, 0.70)),
-        _coco(model, preprocess, near, Artwork(work_dir, ("near",))),
-        *_naming(
-            "openmoji",
-            "OpenMoji",
-            model,
-            preprocess,
-            far.pixels["openmoji"],
-            far.class_ids["openmoji"],
-            near,
-            (None, None),
-        ),
+        *_naming("twemoji", "Twemoji", model, names, twemoji, near.class_N, (0.45, 0.70)),
+        _coco(model, twemoji, near.class_N, Artwork(work_dir, ("near",)).coco_numbers()),
+        *_naming("openmoji", "OpenMoji", model, names, openmoji, far.class_ids["openmoji"], (None, None)),
         _foreground(model, near),
     ]
     pose = pose_accuracy(model, HeadBank.open(work_dir, "held_out"), near.backgrounds)
@@ -82,34 +76,29 @@ def _naming(
     key: str,
     title: str,
     model: CLIP,
-    preprocess: object,
-    drawings: np.ndarray,
-    truth: np.ndarray,
-    composer: Composer,
+    names_KD: torch.Tensor,
+    pixels_BCHW: torch.Tensor,
+    truth_B: np.ndarray,
     floors: tuple[float | None, float | None],
 ) -> list[Figure]:
     """Zero-shot over all base names."""
-    names = text_vectors(model, name_prompts([emoji.name for emoji in composer.classes]))
-    similarity = image_vectors(model, preprocessed(preprocess, drawings)) @ names.T
-    ranks = _ranks(similarity, truth)
-    over = f"{title}, zero-shot over {len(names):,} names"
+    ranks = _ranks(image_vectors(model, pixels_BCHW) @ names_KD.T, truth_B)
+    over = f"{title}, zero-shot over {len(names_KD):,} names"
     return [
         Figure(f"{key}_top1", f"{over}: top-1", float((ranks < 1).mean()), len(ranks), floors[0]),
         Figure(f"{key}_top5", f"{over}: top-5", float((ranks < 5).mean()), len(ranks), floors[1]),
     ]
 
 
-def _coco(model: CLIP, preprocess: object, composer: Composer, artwork: Artwork) -> Figure:
+def _coco(model: CLIP, pixels_BCHW: torch.Tensor, class_B: np.ndarray, numbers: dict[str, list[int]]) -> Figure:
     """Zero-shot over COCO's classes that have an emoji; every emoji of a class counts once."""
-    numbers = artwork.coco_numbers()
-    row_of = {int(number): row for row, number in enumerate(composer.class_N)}
+    row_of = {int(number): row for row, number in enumerate(class_B)}
     names = [name for name, members in numbers.items() if any(number in row_of for number in members)]
     pairs = [
         (label, row_of[number]) for label, name in enumerate(names) for number in numbers[name] if number in row_of
     ]
-    texts = text_vectors(model, [f"a photo of {with_article(name)}" for name in names])
-    pixels = preprocessed(preprocess, composer.drawings_N[[row for _, row in pairs]])
-    ranks = _ranks(image_vectors(model, pixels) @ texts.T, np.array([label for label, _ in pairs]))
+    vectors = image_vectors(model, pixels_BCHW[[row for _, row in pairs]])
+    ranks = _ranks(vectors @ name_vectors(model, names).T, np.array([label for label, _ in pairs]))
     title = f"Twemoji, zero-shot over the {len(names)} COCO classes that have an emoji: top-1"
     return Figure("coco_top1", title, float((ranks < 1).mean()), len(pairs), 0.75)
 
@@ -186,6 +175,13 @@ def text_vectors(model: CLIP, texts: Sequence[str], batch_size: int = 256) -> to
         tokens = _TOKENIZE(texts[start : start + batch_size]).to(device)
         parts.append(F.normalize(encode_trimmed(model, tokens), dim=-1).cpu())
     return torch.cat(parts)
+
+
+def name_vectors(model: CLIP, names: Sequence[str]) -> torch.Tensor:
+    """Unit vectors `[K, D]` of names, each the mean over the training's templates, as is usual for zero-shot CLIP."""
+    texts = [text for name in names for text in templated(name)]
+    vectors = text_vectors(model, texts).view(len(names), -1, model.text_projection.shape[1])
+    return F.normalize(vectors.mean(dim=1), dim=-1)
 
 
 def on_white(drawings_NHW4: np.ndarray) -> torch.Tensor:
