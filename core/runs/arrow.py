@@ -27,12 +27,16 @@ def valid_rows(array: Any) -> np.ndarray | None:
     """int64 positions of the values that are there; None if all are."""
     if not array.null_count:
         return None
+    if array.null_count == len(array):  # such an array may have no bitmap
+        return np.empty(0, np.int64)
     return np.flatnonzero(_bits(array.buffers()[0], array.offset, len(array)))
 
 
 def values_of(array: Any) -> np.ndarray:
     """All values of a numeric or boolean array, without a copy where that is possible; where null, anything."""
     kind = str(array.type)
+    if not len(array):  # may have no buffer at all
+        return np.empty(0, np.bool_ if kind == "bool" else _DTYPES[kind])
     if kind == "bool":
         return _bits(array.buffers()[1], array.offset, len(array)).astype(np.bool_)
     return np.frombuffer(array.buffers()[1], _DTYPES[kind])[array.offset : array.offset + len(array)]
@@ -60,7 +64,7 @@ def list_array(arrays: list[np.ndarray], dtype: str) -> Any:
 def arrays_of(lists: Any) -> list[np.ndarray]:
     """The numpy arrays of a large_list array: views, also of a mapped file."""
     offsets = np.frombuffer(lists.buffers()[1], "<i8")[lists.offset : lists.offset + len(lists) + 1]
-    flat = values_of(lists.values) if len(lists.values) else np.empty(0, _DTYPES[str(lists.values.type)])
+    flat = values_of(lists.values)
     return [flat[low:high] for low, high in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
 
 

@@ -55,7 +55,7 @@ METHOD = (
     f"to {statistics.EXACT_UP_TO_PAIRS} pairs, {statistics.RANDOM_FLIPS:,} random sign flips above), Holm-adjusted "
     "over the arms compared. The interval is a 95 % Student t interval of the paired differences. The detectable "
     "difference is what a paired t test at the strictest Holm level would see with power 0.8, given the spread of the "
-    "differences."
+    "differences; with six pairs the permutation test sees it in about 63 % of cases, from seven on in 77 % or more."
 )
 
 

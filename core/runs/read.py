@@ -93,6 +93,8 @@ class RunReader:
                         runs.append(run)
             runs.sort(key=lambda run: natural_order(run.path))
             self._runs = {run.id: self._runs[run.id] for run in runs}
+            present = {path for place in places for path in place.companions.values()}
+            self._companions = {path: known for path, known in self._companions.items() if path in present}
             return RunSet(self._with_unique_names(runs), tuple(problems))
 
     def _update_files(self, places: list[Place]) -> None:

@@ -8,8 +8,9 @@ Every test, interval and distribution is scipy's. The choices that are ours:
 * **Interval of the verdict**: Student's t on the paired differences. It covers 95 % for normal differences at any n; a
   percentile bootstrap does not at the handful of seeds people can afford (see `MEASURED_COVERAGE`).
 * **Several arms**: Holm's step-down adjustment.
-* **Planning**: power of the two-sided paired t test from the noncentral t distribution. The permutation test needs a
-  little more than that below eight pairs, where its p-values come in coarse steps.
+* **Planning**: power of the two-sided paired t test from the noncentral t distribution. The permutation test's p-values
+  come in coarse steps when pairs are few: what a t test would see in 80 % of cases it sees, measured on 4,000 simulated
+  comparisons each, in 63 % at six pairs, 77 % at seven, and 78 to 80 % from eight on.
 """
 
 from __future__ import annotations

@@ -297,31 +297,27 @@ def parse_csv(block: bytes, at_end: bool, memory: Memory, builder: SeriesBuilder
     text = block[start:used]
     if not text.strip():
         return used
+    if not memory.get("latin1") and not _is_utf8(text):
+        memory["latin1"] = True
+        memory["notes"] = {**memory.get("notes", {}), "not UTF-8; read as Latin-1": 1}
     bad_rows: list[int] = []
 
     def pass_over(row: Any) -> str:
         bad_rows.append(row.number or 0)
         return "skip"
 
-    def table_of(encoding: str) -> Any:
-        bad_rows.clear()
-        return pyarrow.csv.read_csv(
+    try:
+        table = pyarrow.csv.read_csv(
             pa.BufferReader(text),
             read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, column_names=memory["header"], block_size=len(text) + 1, encoding=encoding
+                use_threads=False,
+                column_names=memory["header"],
+                block_size=len(text) + 1,
+                encoding="latin1" if memory.get("latin1") else "utf8",
             ),
             parse_options=pyarrow.csv.ParseOptions(delimiter=memory["delimiter"], invalid_row_handler=pass_over),
             convert_options=pyarrow.csv.ConvertOptions(null_values=[""], strings_can_be_null=True),
         )
-
-    try:
-        try:
-            table = table_of("utf8")
-        except pa.ArrowInvalid as error:
-            if "UTF8" not in str(error) and "utf8" not in str(error).lower():
-                raise
-            memory["notes"] = {**memory.get("notes", {}), "not UTF-8; read as Latin-1": 1}
-            table = table_of("latin1")
     except pa.ArrowInvalid as error:
         raise Unreadable("not_csv", f"not a CSV table: {clean_text(str(error))}") from None
     if bad_rows:
@@ -353,6 +349,7 @@ def _read_header(block: bytes, at_end: bool, memory: Memory) -> int:
         first = line.decode("utf-8")
     except UnicodeDecodeError:
         first = line.decode("latin-1")
+        memory["latin1"] = True
         note(memory, "not UTF-8; read as Latin-1")
     delimiter = max(",;\t", key=first.count)
     import csv
@@ -374,6 +371,14 @@ def _read_header(block: bytes, at_end: bool, memory: Memory) -> int:
     memory["header"] = header
     memory["delimiter"] = delimiter
     return end + 1
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_number(text: str) -> bool:

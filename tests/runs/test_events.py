@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto import event_pb2
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c as tensorboards_crc
@@ -164,6 +166,28 @@ def test_a_damaged_record_ends_the_reading_there_and_is_said(tmp_path: Path, whe
     assert run.metrics["loss"].value.tolist() == list(range(intact))
     assert any(f"the record at byte {target:,} is damaged" in note for note in run.notes)
     assert len(found) == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(position=st.floats(0, 1), flip=st.integers(1, 255), cut=st.floats(0, 1))
+def test_whatever_byte_is_damaged_nothing_wrong_is_shown(
+    tmp_path_factory: pytest.TempPathFactory, position: float, flip: int, cut: float
+) -> None:
+    global _INTACT
+    if not _INTACT:
+        _INTACT = _written(tmp_path_factory.mktemp("intact"), range(40)).read_bytes()
+    data = bytearray(_INTACT[: max(1, int(len(_INTACT) * cut))])
+    data[int(position * (len(data) - 1))] ^= flip
+    root = tmp_path_factory.mktemp("damaged")
+    (root / "events.out.tfevents.1").write_bytes(bytes(data))
+    found = read_runs(root)
+    for run in found:
+        values = run.metrics["loss"].value.tolist() if "loss" in run.metrics else []
+        assert values == list(range(len(values)))
+    assert len(found) + len(found.problems) >= 1
+
+
+_INTACT = b""
 
 
 @pytest.mark.parametrize("data", [b"", b"nonsense that is longer than one header", b"\x00" * 64, b"short"])

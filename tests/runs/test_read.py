@@ -555,6 +555,36 @@ def test_however_a_file_is_cut_into_readings_the_result_is_the_same(
         assert np.all(np.diff(series.step) > 0)
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    suffix=st.sampled_from([".csv", ".jsonl"]),
+    data=st.one_of(
+        st.binary(max_size=200),
+        st.lists(
+            st.sampled_from(
+                [b'{"step":', b"1", b"nan", b",", b"\n", b'"a":', b"}", b"step,a", b'"', b";", b"\xff", b"2.5"]
+            )
+        ).map(b"".join),
+    ),
+)
+def test_no_bytes_at_all_end_in_an_exception_or_hide_another_file(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, data: bytes
+) -> None:
+    root = tmp_path_factory.mktemp("any")
+    (root / f"any{suffix}").write_bytes(data)
+    (root / "good.csv").write_text("step,loss\n1,2\n")
+    found = read_runs(root)
+    assert "good" in [run.name for run in found]
+    assert "unreadable" not in [problem.code for problem in found.problems], (
+        "an exception that a parser did not foresee"
+    )
+    for run in found:
+        for name in run.metrics:
+            series = run.metrics[name]
+            assert len(series.step) == len(series.value)
+            assert np.all(np.diff(series.step) > 0)
+
+
 def test_metrics_of_the_same_rows_share_their_axes() -> None:
     builder = SeriesBuilder()
     step = np.arange(10)

@@ -138,6 +138,14 @@ def test_the_detectable_effect_is_seen_in_eighty_of_a_hundred(pairs: int, alpha:
     assert seen == pytest.approx(0.8, abs=0.01)
 
 
+@pytest.mark.parametrize(("pairs", "stated"), [(6, 0.63), (7, 0.77), (8, 0.78)])
+def test_the_permutation_test_sees_it_as_often_as_stated(pairs: int, stated: float) -> None:
+    effect = statistics.detectable_effect(pairs)
+    differences_KN = np.random.default_rng(1).normal(effect, 1.0, size=(4_000, pairs))
+    seen = float(np.mean(statistics.paired_p_values(differences_KN) < 0.05))
+    assert seen == pytest.approx(stated, abs=0.025)
+
+
 def test_pairs_needed_is_the_smallest_number_with_that_power() -> None:
     for effect in (0.3, 0.7, 1.5):
         pairs = statistics.pairs_needed(effect)
