@@ -17,6 +17,7 @@ from core.settings import Settings
 from webapp import static_files
 from webapp.side_panel import size_text
 from webapp.text import WORDS, Language, say
+from webapp.text.models import ADVICE_ZH
 
 FAMILY_NAMES: dict[Family, str] = {
     "openai_clip": "OpenAI CLIP",
@@ -45,10 +46,10 @@ def model_rows(settings: Settings, language: Language) -> list[dict[str, Any]]:
             "input": spec.input_px,
             "params": _millions(spec.params_m),
             "size": size_text(spec.file_bytes) if spec.file_bytes else "",
-            "here": locate(spec, settings.weights_dir) is not None,
+            "here": not spec.problem and locate(spec, settings.weights_dir) is not None,
             "text": spec.has_text,
-            "command": fetch_command(spec),
-            "advice": spec.advice,
+            "command": "" if spec.problem else fetch_command(spec),
+            "advice": spec.problem or (ADVICE_ZH.get(spec.id, spec.advice) if language == "zh" else spec.advice),
         }
 
     rows = [row(spec) for spec in specs(settings.weights_dir)]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from core.models.catalogue import CATALOGUE
 from webapp.text import COOKIE, EN, WORDS, ZH, in_both, label, language_of, say
+from webapp.text.models import ADVICE_ZH
 
 WEBAPP_DIR = Path(__file__).resolve().parents[2] / "webapp"
 
@@ -39,6 +41,10 @@ def test_chinese_is_chinese() -> None:
     """Someone copied an English line to `zh` and forgot it. Names and file formats are the same in both."""
     english = {key: text for key, text in ZH.items() if text == EN[key] and re.search(r"[a-z]{4,} [a-z]{2,}", text)}
     assert not english
+
+
+def test_every_model_has_advice_in_chinese() -> None:
+    assert ADVICE_ZH.keys() == {spec.id for spec in CATALOGUE}
 
 
 def test_every_key_asked_for_exists() -> None:

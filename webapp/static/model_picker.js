@@ -87,6 +87,7 @@
     }
 
     missingRow(row, words) {
+      if (!row.command) return this.body("missing", row, make("b", {}, row.id), this.about(row, words));
       const command = make("code", { tabIndex: 0 }, row.command);
       const copy = make("button", { type: "button", className: "wb-models-copy" }, words.copy);
       copy.addEventListener("click", () => this.copy(command, copy, words));
