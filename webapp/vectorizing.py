@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from core.errors import ImageRejected, StoreError
 from core.images import decode
 from core.settings import ImageLimits
 from core.types import ImageSource, Progress, VectorizeRequest, VectorTable
-from webapp.figures.thumbnails import THUMBNAIL_LIMIT, THUMBNAIL_PX, data_uri
+from webapp.figures.thumbnails import THUMBNAIL_PX, data_uri
 from webapp.services import Services
 from webapp.uploads import Upload, image_sources
 
@@ -29,7 +31,7 @@ class Result:
 
     Attributes:
         table: vectors, and the rejects of archives too.
-        thumbnails: data URIs by id, of the first `THUMBNAIL_LIMIT` images at most.
+        thumbnails: data URIs by id; empty for an image that gave none.
         folder: private, for files made for download; its name is the run's own.
     """
 
@@ -75,19 +77,27 @@ def run(
 def _thumbnails(
     sources: Sequence[ImageSource], table: VectorTable, limits: ImageLimits
 ) -> Generator[Progress, None, dict[str, str]]:
-    """Returns the data URIs, by id, of the first images that have a row."""
-    rows = set(table.ids[:THUMBNAIL_LIMIT])
+    """Returns the data URIs, by id, of the images that have a row: about 2 kB each."""
+    rows = set(table.ids)
     wanted = [source for source in sources if source.id in rows]
+
+    def picture(source: ImageSource) -> str:
+        try:
+            return data_uri(decode.thumbnail(source, THUMBNAIL_PX, limits))
+        except ImageRejected:  # it has a vector all the same, and is shown by name
+            return ""
+
     made: dict[str, str] = {}
     shown_s = time.monotonic()
-    for count, source in enumerate(wanted):
-        if time.monotonic() - shown_s >= SHOW_EVERY_S:
-            shown_s = time.monotonic()
-            yield Progress("thumbnails", count, len(wanted))
-        try:
-            made[source.id] = data_uri(decode.thumbnail(source, THUMBNAIL_PX, limits))
-        except ImageRejected:  # it has a vector all the same, and is shown by name
-            continue
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    try:
+        for source, uri in zip(wanted, pool.map(picture, wanted), strict=True):
+            made[source.id] = uri
+            if time.monotonic() - shown_s >= SHOW_EVERY_S:
+                shown_s = time.monotonic()
+                yield Progress("thumbnails", len(made), len(wanted))
+    finally:
+        pool.shutdown(cancel_futures=True)
     return made
 
 

@@ -83,8 +83,9 @@ def test_similar_images_become_neighbours():
     assert sum(a != b for a, b in itertools.pairwise(groups)) == 2, "three groups meet at two borders"
 
 
-def test_pca_is_that_of_a_singular_value_decomposition():
-    made = table(20, 12)
+@pytest.mark.parametrize(("rows", "dim"), [(20, 12), (8, 30)])
+def test_pca_is_that_of_a_singular_value_decomposition(rows, dim):
+    made = table(rows, dim)
     units_ND = made.vectors_ND / np.linalg.norm(made.vectors_ND, axis=1, keepdims=True)
     centred_ND = (units_ND - units_ND.mean(axis=0)).astype(np.float64)
     _, singular, directions = np.linalg.svd(centred_ND, full_matrices=False)

@@ -8,8 +8,6 @@ import io
 import numpy as np
 
 THUMBNAIL_PX = 96
-THUMBNAIL_LIMIT = 500
-"""Thumbnails made for one result, about 2 kB each; further images are shown by name (the page says so)."""
 
 
 def data_uri(rgb_HWC: np.ndarray) -> str:
@@ -17,5 +15,5 @@ def data_uri(rgb_HWC: np.ndarray) -> str:
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(rgb_HWC).save(buffer, "WEBP", quality=72, method=2)
+    Image.fromarray(rgb_HWC).save(buffer, "WEBP", quality=70, method=1)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HEATMAP_LIMIT = 200
 """Images in the heatmap: the first of the table. 40,000 cells are what a browser still moves without effort."""
-TSNE_LIMIT = 2000
+TSNE_LIMIT = 1000
 """Images t-SNE is run on: the first of the table; the time grows faster than their number."""
 PICTURED_AXIS_LIMIT = 24
 """Up to this many images the heatmap bears thumbnails, or names, along its sides; more would be too small."""
@@ -66,19 +66,27 @@ def project_pca(vectors_ND: np.ndarray) -> tuple[np.ndarray, tuple[float, float]
     Returns `xy_N2` (float32) and the share of the variance, 0..1, that each axis holds. With fewer than three rows
     the missing axes are zero.
     """
-    from sklearn.decomposition import PCA
-
     xy_N2: np.ndarray = np.zeros((len(vectors_ND), 2), dtype=np.float32)
     axes = min(2, len(vectors_ND) - 1, vectors_ND.shape[1])
     if axes < 1:
         return xy_N2, (0.0, 0.0)
-    units_ND = unit_rows(vectors_ND)
+    units_ND = unit_rows(vectors_ND).astype(np.float64)
     centred_ND = units_ND - units_ND.mean(axis=0)
     total = float((centred_ND**2).sum())
     if total < 1e-12:  # all the same
         return xy_N2, (0.0, 0.0)
-    xy_N2[:, :axes] = PCA(axes, random_state=0).fit_transform(centred_ND)
-    shares = (xy_N2**2).sum(axis=0) / total
+    # Eigenvectors of the smaller of the two square matrices; the largest eigenvalues come last.
+    if len(centred_ND) <= centred_ND.shape[1]:
+        values, vectors = np.linalg.eigh(centred_ND @ centred_ND.T)
+        scores_NA = vectors * np.sqrt(np.maximum(values, 0.0))
+    else:
+        values, vectors = np.linalg.eigh(centred_ND.T @ centred_ND)
+        scores_NA = centred_ND @ vectors
+    scores_NA = scores_NA[:, ::-1][:, :axes]
+    # An axis may point either way; the entry farthest from zero is made positive, so that the map is always the same.
+    farthest = np.abs(scores_NA).argmax(axis=0)
+    xy_N2[:, :axes] = scores_NA * np.sign(scores_NA[farthest, range(axes)])
+    shares = (xy_N2.astype(np.float64) ** 2).sum(axis=0) / total
     return xy_N2, (float(shares[0]), float(shares[1]))
 
 
@@ -88,15 +96,15 @@ def project_tsne(vectors_ND: np.ndarray) -> np.ndarray:
     Neighbours are kept, distances between far groups mean little. Perplexity 30, or a third of the rows when there
     are few.
     """
-    from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     assert len(vectors_ND) >= TSNE_MIN_ROWS, "the page offers t-SNE only with enough rows"
     units_ND = unit_rows(vectors_ND)
-    if min(units_ND.shape) > 50:
-        units_ND = PCA(50, random_state=0).fit_transform(units_ND)
     perplexity = max(1.0, min(30.0, (len(units_ND) - 1) / 3))
-    return TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(units_ND).astype(np.float32)
+    made = TSNE(2, perplexity=perplexity, init="pca", max_iter=500, random_state=0)
+    with threadpool_limits(1):  # at this size more threads mostly wait for each other, beside other visitors' work
+        return made.fit_transform(units_ND).astype(np.float32)
 
 
 # ------------------------------------------------------------------ charts

@@ -24,7 +24,6 @@ from webapp.api import vectorize as api
 from webapp.figures import vector_panels as panels
 from webapp.figures import vectors as figures
 from webapp.figures.drawing import Drawing
-from webapp.figures.thumbnails import THUMBNAIL_LIMIT
 from webapp.model_picker import ModelPicker, picker_value
 from webapp.plot import Plot
 from webapp.services import COMPUTE, COMPUTE_LIMIT, Services
@@ -405,8 +404,9 @@ def _shown(parts: Parts, services: Services, result: Result, language: Language)
 def _limits(result: Result, language: Language) -> list[str]:
     """What the page shows only in part, in words."""
     count = len(result.table.ids)
-    limits = (("vectorize_limit_heatmap", figures.HEATMAP_LIMIT), ("vectorize_limit_thumbnails", THUMBNAIL_LIMIT))
-    return [say(language, key, limit=limit, count=count) for key, limit in limits if count > limit]
+    if count <= figures.HEATMAP_LIMIT:
+        return []
+    return [say(language, "vectorize_limit_heatmap", limit=figures.HEATMAP_LIMIT, count=count)]
 
 
 def _forget(result: Result | None) -> None:

@@ -69,15 +69,11 @@ _BOTH: dict[str, tuple[str, str]] = {
     "vectorize_notices_title": ("Done on your behalf", "自动处理"),
     "vectorize_limits_title": ("Shown in part", "部分显示"),
     "vectorize_limit_heatmap": (
-        "The heatmap shows the first {limit} of {count} images; the files for download hold all.",
+        "The heatmap shows the first {limit} of {count:,} images; the files for download hold all.",
         "热图仅显示前 {limit} 张（共 {count} 张）；下载文件包含全部。",
     ),
-    "vectorize_limit_thumbnails": (
-        "The first {limit} of {count} images have thumbnails; the others are shown by name.",
-        "仅前 {limit} 张（共 {count} 张）有缩略图，其余以文件名显示。",
-    ),
     "vectorize_limit_tsne": (
-        "t-SNE runs on the first {limit} of {count} images.",
+        "t-SNE runs on the first {limit:,} of {count:,} images.",
         "t-SNE 仅计算前 {limit} 张（共 {count} 张）。",
     ),
     "vectorize_heatmap": ("Similarity", "相似度"),
