@@ -5,12 +5,14 @@ Their words are in the page in both languages, and the style sheet shows the one
 
 from __future__ import annotations
 
+import json
+
 import gradio as gr
 
 from webapp.page import LOGO, THEME_COOKIE
 from webapp.services import Services
 from webapp.text import COOKIE as LANGUAGE_COOKIE
-from webapp.text import in_both
+from webapp.text import WORDS, in_both
 
 _YEAR_S = 365 * 24 * 3600
 
@@ -24,9 +26,17 @@ SUN_ICON = _ICON + (
 )
 DOOR_ICON = _ICON + '<path d="M14 4h5v16h-5M3 12h11M10 8l4 4-4 4"/></svg>'
 
+_QUESTION = {language: json.dumps(words["switch_language_question"]) for language, words in WORDS.items()}
+
 _SWITCHES_JS = f"""
 const remember = (name, value) => document.cookie = name + '=' + value + '; path=/; max-age={_YEAR_S}; samesite=lax';
+// Another language is another page: say so before anything dropped or computed here is lost.
+let touched = false;
+for (const event of ['change', 'drop', 'paste']) document.addEventListener(event, () => {{ touched = true; }}, true);
+document.addEventListener('click', (event) => {{ touched ||= !!event.target.closest('.tabitem button'); }}, true);
 element.querySelector('#language').addEventListener('click', () => {{
+  const question = document.documentElement.lang.startsWith('zh') ? {_QUESTION["zh"]} : {_QUESTION["en"]};
+  if (touched && !confirm(question)) return;
   remember('{LANGUAGE_COOKIE}', document.documentElement.lang.startsWith('zh') ? 'en' : 'zh');
   location.reload();
 }});

@@ -263,9 +263,12 @@ class Visitor:
         return cell.inner_text().strip()
 
     def switch_language(self) -> None:
-        """The page's own switch; the page loads again in the other language."""
+        """The page's own switch; the page loads again in the other language, if asked after a yes."""
+        accept = lambda dialog: dialog.accept()  # noqa: E731  on/remove_listener need the same object
+        self.page.on("dialog", accept)
         with self.page.expect_navigation():
             self.page.locator("#language").click()
+        self.page.remove_listener("dialog", accept)
         self.wait_ready()
 
     def switch_theme(self) -> None:

@@ -40,6 +40,19 @@ def test_the_language_switch_changes_everything_and_lasts(visit: Visit) -> None:
     visitor.see("Foreground")
 
 
+def test_switching_the_language_asks_before_work_is_lost(visit: Visit) -> None:
+    """Someone dropped forty photos, pressed the switch to see the page in Chinese, and had an empty page."""
+    visitor = visit(language="en")
+    visitor.press("Try the examples")
+    visitor.see("astronaut.jpg")
+    asked: list[str] = []
+    visitor.page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    visitor.page.locator("#language").click()
+    visitor.see("astronaut.jpg")
+    assert len(asked) == 1 and "results will be gone" in asked[0]
+    assert visitor.page.evaluate("document.documentElement.lang") == "en"
+
+
 def test_light_and_dark_follow_the_system_and_the_switch_lasts(visit: Visit) -> None:
     assert visit(dark=True).is_dark
     visitor = visit(dark=False)

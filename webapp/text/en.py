@@ -5,6 +5,9 @@ from webapp.text.vectorize import EN as VECTORIZE
 SHELL = {
     "app_line": "Image vectors, foreground scores, head poses and training runs, on your own machine",
     "switch_language": "中文",
+    "switch_language_question": (
+        "Switching the language loads the page anew: what you dropped here and the results will be gone. Switch?"
+    ),
     "switch_theme": "Light or dark",
     "sign_out": "Sign out",
     "footer_privacy": (

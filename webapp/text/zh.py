@@ -5,6 +5,7 @@ from webapp.text.vectorize import ZH as VECTORIZE
 SHELL = {
     "app_line": "在自己的电脑上：图像向量、前景评分、头部姿态、训练对比",
     "switch_language": "English",
+    "switch_language_question": "切换语言会重新载入页面，已上传的内容和结果将会消失。要切换吗？",
     "switch_theme": "明暗切换",
     "sign_out": "退出登录",
     "footer_privacy": "所有计算都在提供本页面的机器上完成，数据不会外传。上传的文件在六小时后删除。",
