@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,19 +135,19 @@ def measure(name: str, folder: Path, manager: ModelManager, reference: Any, roun
     import torch
 
     files = sorted(folder.iterdir())
+    whole = len(files) // BATCH * BATCH
     model, transform = reference
     auto = dtype_name(pick_dtype("auto", pick_device("cpu")))
     dtypes = ["fp32"] if auto == "fp32" else ["fp32", auto]
-    jobs: dict[str, Callable[[], Any]] = {"naive": lambda: naive(files, model, transform)}
+    jobs: dict[str, Callable[[], Any]] = {"naive": partial(naive, files, model, transform)}
     with manager.lease(MODEL, "cpu", "fp32") as fp32, manager.lease(MODEL, "cpu", dtypes[-1]) as fast:
         for dtype, encoder in zip(dtypes, (fp32.encoder, fast.encoder), strict=False):
             pixels = torch.stack([encoder.preprocess(decode(ImageSource("x", path=path))) for path in files[:BATCH]])
-            whole = len(files) // BATCH * BATCH
             jobs |= {
-                f"ours {dtype}": lambda dtype=dtype: ours(folder, manager, dtype),
-                f"one batch {dtype}": lambda e=encoder, p=pixels, n=whole: model_in_one_batch(e, p, n),
-                f"each core {dtype}": lambda e=encoder, p=pixels, n=whole: model_on_each_core(e, p, n),
-                f"prepare {dtype}": lambda e=encoder: decode_and_preprocess(files, e),
+                f"ours {dtype}": partial(ours, folder, manager, dtype),
+                f"one batch {dtype}": partial(model_in_one_batch, encoder, pixels, whole),
+                f"each core {dtype}": partial(model_on_each_core, encoder, pixels, whole),
+                f"prepare {dtype}": partial(decode_and_preprocess, files, encoder),
             }
         vectors = {job: run() for job, run in jobs.items() if job.startswith(("naive", "ours"))}  # this warms up, too
         rates: dict[str, list[float]] = {job: [] for job in jobs}

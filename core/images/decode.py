@@ -323,8 +323,9 @@ def _to_rgb(image_id: str, image: Image.Image) -> np.ndarray:
             code_detail="unsupported",
         )
     if image.mode == "CMYK":
-        inverted_ink = not isinstance(image, JpegImageFile) or "adobe" in image.info
-        ink = image if inverted_ink else Image.fromarray(255 - np.asarray(image), "CMYK")
+        # Pillow takes every CMYK JPEG for one with Adobe's inversion.
+        is_ink = not isinstance(image, JpegImageFile) or "adobe" in image.info
+        ink = image if is_ink else Image.fromarray(255 - np.asarray(image), "CMYK")
         return np.array(ink.convert("RGB"))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
