@@ -282,6 +282,7 @@ def test_rejects_notices_and_limits_are_all_named():
     words = ("2 files gave no vector", "a.jpg", "The file is empty.", "b.jpg", "It ends early.", "Batch halved.")
     for word in (*words, "First 200 only."):
         assert word in seen.text, word
+    assert "空文件" in panels.notes_panel(rejects, (), (), "zh")
     assert panels.notes_panel((), (), (), "en") == ""
 
 

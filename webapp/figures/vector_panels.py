@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.types import Notice, Progress, Reject, VectorTable
-from webapp.text import Language, say
+from webapp.text import EN, Language, say
 
 if TYPE_CHECKING:
     from core.models.bench import BenchRow
@@ -121,7 +121,11 @@ def notes_panel(rejects: Sequence[Reject], notices: Sequence[Notice], limits: Se
     parts = []
     if rejects:
         key = "vectorize_reject_title" if len(rejects) == 1 else "vectorize_rejects_title"
-        rows = "".join(f"<tr><td>{text(reject.id)}</td><td>{text(reject.reason)}</td></tr>" for reject in rejects)
+        rows = "".join(
+            f"<tr><td>{text(reject.id)}</td><td>{text(reject_kind(reject, language))}</td>"
+            f"<td>{text(reject.reason)}</td></tr>"
+            for reject in rejects
+        )
         parts.append(
             f'<details class="vz-note bad"{" open" if len(rejects) <= 5 else ""}>'
             f"<summary>{text(say(language, key, count=len(rejects)))}</summary>"
@@ -135,6 +139,12 @@ def notes_panel(rejects: Sequence[Reject], notices: Sequence[Notice], limits: Se
             items = "".join(f"<li>{text(line)}</li>" for line in dict.fromkeys(lines))
             parts.append(f'<div class="vz-note"><b>{text(say(language, key))}</b><ul>{items}</ul></div>')
     return "".join(parts)
+
+
+def reject_kind(reject: Reject, language: Language) -> str:
+    """Its code in a word or two of the visitor's language; the reason beside it is as `core` says it."""
+    key = f"vectorize_reject_{reject.code}"
+    return say(language, key if key in EN else "vectorize_reject_unreadable")
 
 
 def report_panel(table: VectorTable, row: int, thumbnail: str, language: Language) -> str:

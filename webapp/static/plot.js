@@ -32,7 +32,7 @@
   // From the page's surface to its accent: a low value recedes, in light and in dark. For traces with `autocolorscale`.
   const SCALE = {
     light: [[0, "#f1f5f9"], [0.25, "#d5dcf7"], [0.5, "#a5b4fc"], [0.75, "#6366f1"], [1, "#3730a3"]],
-    dark: [[0, "#18223a"], [0.25, "#2b3470"], [0.5, "#4f51b8"], [0.75, "#8b8ff0"], [1, "#d7dcff"]],
+    dark: [[0, "#18223a"], [0.25, "#2b3470"], [0.5, "#4f51b8"], [0.75, "#a3a7f5"], [1, "#d7dcff"]],
   };
 
   const plots = new Set();

@@ -66,6 +66,13 @@ _BOTH: dict[str, tuple[str, str]] = {
     "vectorize_some_rejected": ("{count} rejected", "{count} 个被拒"),
     "vectorize_rejects_title": ("{count} files gave no vector", "{count} 个文件未得到向量"),
     "vectorize_reject_title": ("1 file gave no vector", "1 个文件未得到向量"),
+    "vectorize_reject_empty": ("Empty", "空文件"),
+    "vectorize_reject_not_an_image": ("Not an image", "不是图片"),
+    "vectorize_reject_truncated": ("Cut short", "不完整"),
+    "vectorize_reject_too_large": ("Too large", "过大"),
+    "vectorize_reject_unsupported": ("Not supported", "不支持"),
+    "vectorize_reject_unreadable": ("Unreadable", "无法读取"),
+    "vectorize_reject_archive": ("Archive", "压缩包无法使用"),
     "vectorize_notices_title": ("Done on your behalf", "自动处理"),
     "vectorize_limits_title": ("Shown in part", "部分显示"),
     "vectorize_limit_heatmap": (
