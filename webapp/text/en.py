@@ -1,5 +1,6 @@
 """English. The same keys as `zh.py`, in the same order."""
 
+from webapp.text.runs import EN as RUNS
 from webapp.text.vectorize import EN as VECTORIZE
 
 SHELL = {
@@ -80,13 +81,6 @@ POSE = {
     "pose_will": (
         "This tab will put a head pose (yaw, pitch, roll) into words, encode the words with CLIP and show how the "
         "encoding changes with the angle."
-    ),
-}
-
-RUNS = {
-    "runs_will": (
-        "This tab will read the logs of training runs, draw their curves and tell whether one method beats another "
-        "beyond chance."
     ),
 }
 

@@ -1,5 +1,6 @@
 """Chinese (simplified). The same keys as `en.py`, in the same order."""
 
+from webapp.text.runs import ZH as RUNS
 from webapp.text.vectorize import ZH as VECTORIZE
 
 SHELL = {
@@ -70,10 +71,6 @@ FOREGROUND = {
 
 POSE = {
     "pose_will": "此页将把头部姿态（偏航、俯仰、翻滚角）写成文字，用 CLIP 编码，并展示编码如何随角度变化。",
-}
-
-RUNS = {
-    "runs_will": "此页将读取训练日志，绘制曲线，并判断一种方法是否真的优于另一种，而非偶然。",
 }
 
 WORDS: dict[str, str] = {**SHELL, **MODELS_PANEL, **SIGN_IN, **ERRORS, **VECTORIZE, **FOREGROUND, **POSE, **RUNS}
