@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -20,6 +21,19 @@ Parser = Callable[[bytes, bool, Memory, SeriesBuilder, int], int]
 _PARSERS: dict[str, Parser] = {"jsonl": parse_jsonl, "csv": parse_csv, "events": parse_events}
 
 
+def open_regular(path: str) -> BinaryIO:
+    """Opens a file for reading; not through a link in its last part, and never waiting for a pipe.
+
+    Raises:
+        OSError: it cannot be opened, or is not a regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
 class GrowingLog:
     """One log file and everything read from it so far. `update` reads what is new."""
 
@@ -31,7 +45,7 @@ class GrowingLog:
         self.memory: Memory = {}
         self.modified_s = 0.0
         self.version = 0  # grows with every change
-        self._file = root / path
+        self._file = f"{root}/{path}"
         self._stamp: tuple[int, int, int, int] | None = None  # device, inode, size, mtime
         self._offset = 0
         self._prints = ("", "")  # of the bytes at the start, and of those before the offset
@@ -41,21 +55,18 @@ class GrowingLog:
     def update(self, cache: SeriesCache | None, limits: ReadLimits) -> None:
         """Reads what is new; a file that was replaced or cut is read again. Never raises for a bad file."""
         try:
-            # The final component is not followed even if it became a link since it was found.
-            descriptor = os.open(self._file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+            file = open_regular(self._file)
         except OSError as error:
             self._fail("unreadable", f"the file cannot be opened: {error.strerror}")
             return
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
+        with file:
+            status = os.fstat(file.fileno())
             stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
             if stamp == self._stamp:
                 return
             self.version += 1
             self.modified_s = status.st_mtime
-            if not stat.S_ISREG(status.st_mode):
-                self._fail("special", "not a regular file")
-            elif status.st_size == 0:
+            if status.st_size == 0:
                 self._forget()
                 self._fail("empty", "the file is empty (0 bytes)")
             elif status.st_size > limits.max_file_bytes:

@@ -13,11 +13,10 @@ import json
 import math
 import os
 import re
-import stat
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -27,7 +26,7 @@ import numpy as np
 
 from core.runs.cache import SeriesCache
 from core.runs.discover import Place, ReadLimits, checked_root, discover, natural_order, opaque_id, shown_path
-from core.runs.growing import GrowingDatabase, GrowingLog
+from core.runs.growing import GrowingDatabase, GrowingLog, open_regular
 from core.runs.process import recorded_status
 from core.runs.series import LazySeries, Problem, Rows, Run, RunSet, Series, SeriesBuilder, clean_run_name, clean_text
 from core.runs.tables import UNIX_FROM_S, Memory
@@ -44,6 +43,15 @@ def read_runs(
     return RunReader(root, cache_dir=cache_dir, limits=limits, workers=workers).read()
 
 
+@dataclass(frozen=True)
+class _Companion:
+    """A small file beside a log: its parsed content or None, its device, inode, size and mtime, and what is wrong."""
+
+    value: Any
+    stamp: tuple[int, int, int, int] | None
+    fault: str
+
+
 class RunReader:
     """Reads the runs under one root, and on every later call only what is new.
 
@@ -51,7 +59,8 @@ class RunReader:
         root: a folder.
         cache_dir: where long logs are kept as Arrow files; None keeps nothing on disk. See `core.runs.cache`.
         limits: bounds on what is read.
-        workers: files read at the same time; default: one for each core, eight at most.
+        workers: runs read at the same time; default: one more than cores, nine at most (while one waits for the disk,
+            the others parse).
 
     Raises:
         InputError: the root is not a folder.
@@ -70,10 +79,10 @@ class RunReader:
         self.root = checked_root(root)
         self._cache = SeriesCache(Path(cache_dir)) if cache_dir is not None else None
         self._limits = limits or ReadLimits()
-        self._workers = workers or max(1, min(8, os.cpu_count() or 1))
+        self._workers = workers or min(8, os.cpu_count() or 1) + 1
         self._logs: dict[str, GrowingLog] = {}
         self._databases: dict[str, GrowingDatabase] = {}
-        self._companions: dict[str, tuple[tuple[int, ...], Any]] = {}
+        self._companions: dict[str, _Companion] = {}
         self._runs: dict[str, tuple[Any, Run]] = {}
         self._renamed: dict[str, tuple[Run, Run]] = {}
         self._lock = threading.Lock()
@@ -108,36 +117,39 @@ class RunReader:
                     logs[path] = self._logs.get(path) or GrowingLog(self.root, path, kind)
         self._logs, self._databases = logs, databases
         with ThreadPoolExecutor(self._workers) as pool:
-            # In chunks: a thousand small files are read faster than a thousand tasks are handed over.
-            chunks = [list(logs.values())[start :: self._workers * 8] for start in range(self._workers * 8)]
-            for _ in pool.map(lambda chunk: [log.update(self._cache, self._limits) for log in chunk], chunks):
-                pass
+            # In parts: a thousand small runs are read faster than a thousand tasks are handed over.
+            parts = [places[start :: self._workers * 8] for start in range(self._workers * 8)]
+            list(pool.map(self._update_places, parts))
         for database in databases.values():
             database.update(self._limits)
 
-    def _companion(self, path: str | None, parse: Callable[[bytes], Any]) -> tuple[Any, tuple[int, ...] | None, str]:
-        """A small file beside a log, parsed: (value or None, stamp, what is wrong with it)."""
-        if path is None:
-            return None, None, ""
-        file = self.root / path
+    def _update_places(self, places: list[Place]) -> None:
+        for place in places:
+            for kind, path in place.sources:
+                if kind != "trackio":
+                    self._logs[path].update(self._cache, self._limits)
+            for name, path in place.companions.items():
+                self._companions[path] = self._read_companion(path, _COMPANION_PARSERS[name])
+
+    def _read_companion(self, path: str, parse: Callable[[bytes], Any]) -> _Companion:
+        """A small file beside a log; what was read before if it has not changed."""
         name = path.rpartition("/")[2]
+        stamp = None
         try:
-            status = file.lstat()
+            status = os.lstat(f"{self.root}/{path}")
             stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
             known = self._companions.get(path)
-            if known is not None and known[0] == stamp:
-                return known[1][0], stamp, known[1][1]
-            if not stat.S_ISREG(status.st_mode):
-                return None, stamp, f"{name} is not a regular file"
+            if known is not None and known.stamp == stamp:
+                return known
             if status.st_size > COMPANION_MAX_BYTES:
-                return None, stamp, f"{name} is larger than {COMPANION_MAX_BYTES:,} bytes and was not read"
-            value, fault = parse(file.read_bytes()), ""
+                fault = f"{name} is larger than {COMPANION_MAX_BYTES:,} bytes and was not read"
+                return _Companion(None, stamp, fault)
+            with open_regular(f"{self.root}/{path}") as file:
+                return _Companion(parse(file.read(COMPANION_MAX_BYTES)), stamp, "")
         except OSError as error:
-            return None, None, f"{name} cannot be opened: {error.strerror}"
+            return _Companion(None, stamp, f"{name} cannot be opened: {error.strerror}")
         except (ValueError, TypeError, RecursionError) as error:
-            value, fault = None, f"{name} cannot be read: {clean_text(str(error)) or type(error).__name__}"
-        self._companions[path] = (stamp, (value, fault))
-        return value, stamp, fault
+            return _Companion(None, stamp, f"{name} cannot be read: {clean_text(str(error)) or type(error).__name__}")
 
     def _folder_run(self, place: Place, problems: list[Problem]) -> Run | None:
         logs = [self._logs[path] for _, path in place.sources]
@@ -145,30 +157,28 @@ class RunReader:
         good = [log for log in logs if log.problem is None]
         if not good and not place.companions:
             return None
-        config, config_stamp, config_fault = self._companion(place.companions.get("config.json"), _json_object)
-        hparams, hparams_stamp, hparams_fault = self._companion(place.companions.get("hparams.yaml"), _yaml_object)
-        environment, environment_stamp, environment_fault = self._companion(
-            place.companions.get("environment.json"), _json_object
+        companions = {name: self._companions[path] for name, path in place.companions.items()}
+        config, hparams, environment, process, word = (
+            companions[name].value if name in companions else None
+            for name in ("config.json", "hparams.yaml", "environment.json", "process.json", "status")
         )
-        process, process_stamp, process_fault = self._companion(place.companions.get("process.json"), _json_object)
-        word, status_stamp, status_fault = self._companion(place.companions.get("status"), _status_word)
-        beat_s = status_stamp[3] / 1e9 if status_stamp else 0.0
+        beat_stamp = companions["status"].stamp if "status" in companions else None
+        beat_s = beat_stamp[3] / 1e9 if beat_stamp else 0.0
         newest_s = max([log.modified_s for log in logs], default=beat_s)
         status, status_note = recorded_status(word, process, max(beat_s, newest_s))
         run_id = opaque_id(place.path)
         # Everything that the Run is made of: if none of it has changed, the last Run still holds.
         made_of = (
             tuple((log.path, log.version) for log in logs),
-            *(config_stamp, hparams_stamp, environment_stamp, process_stamp, status, status_note, tuple(place.notes)),
+            # the heartbeat alone, a new time stamp of `status`, changes nothing that a Run says
+            tuple((name, one.stamp) for name, one in companions.items() if name != "status"),
+            *(status, status_note, tuple(place.notes)),
         )
         known = self._runs.get(run_id)
         if known is not None and known[0] == made_of:
             return known[1]
 
-        notes = [*place.notes]
-        notes += [
-            fault for fault in (config_fault, hparams_fault, environment_fault, process_fault, status_fault) if fault
-        ]
+        notes = [*place.notes, *(one.fault for one in companions.values() if one.fault)]
         merged_config: dict[str, Any] = {}
         for log in good:
             merged_config.update(log.memory.get("facts", {}))
@@ -187,8 +197,10 @@ class RunReader:
             notes.append("no metric was logged yet")
         if status_note:
             notes.append(status_note)
-        for key, change in ((process or {}).get("config_changes") or {}).items():
-            notes.append(clean_text(f"config changed on resuming: {key} {' → '.join(map(str, change))}"))
+        changes = (process or {}).get("config_changes")
+        for key, change in changes.items() if isinstance(changes, dict) else ():
+            if isinstance(change, list):
+                notes.append(clean_text(f"config changed on resuming: {key} {' → '.join(map(str, change))}"))
         name = clean_run_name(place.path if place.path != "." else self.root.name)
         run = Run(
             id=run_id,
@@ -391,6 +403,15 @@ def _status_word(data: bytes) -> str:
         fields = json.loads(text)
         text = str(fields.get("status") or fields.get("state") or "")
     return text.split()[0].lower() if text else ""
+
+
+_COMPANION_PARSERS: dict[str, Callable[[bytes], Any]] = {
+    "config.json": _json_object,
+    "hparams.yaml": _yaml_object,
+    "environment.json": _json_object,
+    "process.json": _json_object,
+    "status": _status_word,
+}
 
 
 def _number(value: Any) -> float | None:

@@ -93,8 +93,9 @@ def parse_jsonl(block: bytes, at_end: bool, memory: Memory, builder: SeriesBuild
         return 0
     lines_before = memory.get("line", 0)
     text = block[:used]
-    columns, count = _arrow_columns(text) or _columns_line_by_line(text, lines_before, memory)
-    memory["line"] = lines_before + text.count(b"\n")
+    lines = text.count(b"\n") + (used == len(block) and not text.endswith(b"\n"))
+    columns, count = _arrow_columns(text, lines) or _columns_line_by_line(text, lines_before, memory)
+    memory["line"] = lines_before + lines
     if count:
         _add_columns(columns, count, memory, builder, max_metrics)
     return used
@@ -112,7 +113,7 @@ Column = tuple["np.ndarray | None", np.ndarray]
 Columns = dict[str, "Column | list[tuple[int, str]]"]
 
 
-def _arrow_columns(text: bytes) -> tuple[Columns, int] | None:
+def _arrow_columns(text: bytes, lines: int) -> tuple[Columns, int] | None:
     """The block as columns, or None if it is not plain.
 
     Arrow's parser recurses into nested values without a limit, and makes a column as long as the block of every name
@@ -122,7 +123,6 @@ def _arrow_columns(text: bytes) -> tuple[Columns, int] | None:
     import pyarrow as pa
     import pyarrow.json
 
-    lines = text.count(b"\n") + (not text.endswith(b"\n"))
     if text.count(b"{") > lines or b"[" in text:
         return None
     schema = _sampled_schema(text)
@@ -140,11 +140,18 @@ def _arrow_columns(text: bytes) -> tuple[Columns, int] | None:
         except pa.ArrowInvalid as error:
             if "unexpected field" not in str(error):
                 return None
-            names = {name.decode("utf-8", "replace") for name in set(_KEY.findall(text))}
+            names = {name.decode("utf-8", "replace") for name in _KEY.findall(_without_keys(text, schema))}
             schema = {**dict.fromkeys(sorted(names), pa.float64()), **schema}
         else:
             return _columns_of_table(table)
     return None
+
+
+def _without_keys(text: bytes, names: Mapping[str, Any]) -> bytes:
+    """The text without the keys that are known already: replacing them is far quicker than finding all of them."""
+    for name in names:
+        text = text.replace(json.dumps(name, ensure_ascii=False).encode() + b":", b"")
+    return text
 
 
 def _sampled_schema(text: bytes) -> dict[str, Any]:
@@ -488,8 +495,11 @@ def _steps(
     if column is None or isinstance(column, list):
         return np.full(count, last, dtype=np.int64)
     index, numbers = column
-    if numbers.dtype.kind in "iu" and index is None:
-        return numbers.astype(np.int64, copy=False)
+    if index is None:
+        with np.errstate(invalid="ignore"):  # NaN and infinity become some number, which then is not equal
+            whole = numbers.astype(np.int64, copy=False)
+        if np.array_equal(whole, numbers):
+            return whole
     present = np.arange(count) if index is None else index
     if numbers.dtype.kind == "f":
         usable = np.isfinite(numbers) & (np.abs(numbers) < 2**62)
