@@ -26,6 +26,7 @@ from tests.browser import harness
 EXAMPLES = Path(__file__).resolve().parents[2] / "webapp" / "examples"
 PHOTOS = [EXAMPLES / name for name in ("cat.jpg", "temple.jpg", "coffee.jpg", "rocket.jpg")]
 PATIENCE_MS = 120_000
+expect.set_options(timeout=30_000)  # a busy machine is no fault of the page
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,8 @@ def pick(visitor: harness.Visitor, *models: str) -> None:
 
 def wait_results(visitor: harness.Visitor) -> None:
     visitor.page.locator("#vz-results").wait_for(timeout=PATIENCE_MS)
-    visitor.wait_plot("vz-heatmap")
-    visitor.wait_plot("vz-map")
+    visitor.wait_plot("vz-heatmap", timeout_ms=PATIENCE_MS)
+    visitor.wait_plot("vz-map", timeout_ms=PATIENCE_MS)
 
 
 def hover(visitor: harness.Visitor, elem_id: str, across: float, down: float) -> tuple[float, float]:
