@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -108,8 +109,12 @@ REQUEST = VectorizeRequest(("fake", "wide"), 2, "cpu", "fp32")
 
 
 def stopped_run(fakes: Fakes, folder: Path, photos: Path, rows: int, request: VectorizeRequest = REQUEST) -> int:
-    """Runs until so many rows are done, closes, and returns how many rows the journal has."""
-    fakes.encoder_options["before_encode"] = lambda batch: time.sleep(0.02)
+    """Runs until so many rows are done, closes, and returns how many rows the journal has.
+
+    After these rows the encoder dawdles, so that the close comes long before the end on a busy machine too.
+    """
+    passes = itertools.count()
+    fakes.encoder_options["before_encode"] = lambda batch: time.sleep(0.02 if next(passes) < rows + 4 else 0.5)
     running = vectorize(find(photos).sources, request, fakes.manager(), journal_folder=folder)
     for item in running:
         if item.done >= rows:
