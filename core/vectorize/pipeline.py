@@ -57,6 +57,7 @@ _AHEAD_CHUNKS = 3
 _AHEAD_BYTES = 512 * 2**20
 _MOST_STREAMS = 16
 _CPU_TENSOR_BYTES = 28 * 2**20  # glibc keeps blocks below 32 MiB for reuse
+_MOST_RESIZED_PIXELS = 25_000_000  # a shape of 1 : 500 at 224 px; a line of 1 × 60,000 px would become gigabytes
 
 
 def vectorize(
@@ -318,6 +319,7 @@ class _Job:
         file = identity(source) if self._journal is not None else None
         try:
             rgb_HWC = decode(source, self._limits)
+            _check_shape(source.id, rgb_HWC, leases)
         except ImageRejected as error:
             return _Prepared(reject=Reject(source.id, error.code_detail, error.what))
         pixels = tuple(lease.encoder.preprocess(rgb_HWC) for lease in leases)
@@ -629,6 +631,22 @@ def chunked(count: int, batch_size: int, streams: int) -> list[list[int]]:
     sizes = [batch_size] * full + [rest // parts + (number < rest % parts) for number in range(parts)]
     stops = np.cumsum(sizes).tolist()
     return [list(range(stop - size, stop)) for size, stop in zip(sizes, stops, strict=True)]
+
+
+def _check_shape(image_id: str, rgb_HWC: np.ndarray, leases: Sequence[Lease]) -> None:
+    """Rejects an image so narrow that it would get huge when its shorter side is brought to a member's size."""
+    from core.models.preprocess import resized_size
+
+    height_px, width_px = rgb_HWC.shape[:2]
+    for lease in leases:
+        resized_height_px, resized_width_px = resized_size(height_px, width_px, lease.encoder.spec.preprocessing)
+        if resized_height_px * resized_width_px > _MOST_RESIZED_PIXELS:
+            raise ImageRejected(
+                f"{width_px} × {height_px} px is too narrow: resized for {lease.encoder.spec.id} it would be "
+                f"{resized_width_px} × {resized_height_px} px.",
+                where=image_id,
+                code_detail="too_large",
+            )
 
 
 def _ahead(leases: Sequence[Lease], chunk_images: int) -> int:

@@ -124,6 +124,16 @@ def test_limits_and_earlier_rejects_and_notices_reach_the_table(fakes):
     assert notice in table.notices and table.ids == ()
 
 
+def test_a_line_of_pixels_is_a_reject_and_not_gigabytes(fakes):
+    """A PNG of 1 × 60,000 px, 200 bytes, took the whole machine's memory: its shorter side was brought to 224 px."""
+    for height_px, width_px in ((1, 60_000), (60_000, 1)):
+        line = ImageSource("line.png", rgb_HWC=np.zeros((height_px, width_px, 3), np.uint8))
+        table = vectorize_all([*sources(1), line], VectorizeRequest(("fake",)), fakes.manager())
+        assert len(table.ids) == 1
+        assert [(reject.id, reject.code) for reject in table.rejects] == [("line.png", "too_large")]
+        assert "too narrow" in table.rejects[0].reason
+
+
 def test_a_vector_that_is_not_finite_is_a_reject(fakes):
     class Overflowing:
         """Gives infinities for a dark image, as fp16 may for an extreme one."""
