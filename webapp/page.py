@@ -8,9 +8,9 @@ here, from the request, so that front end, handlers and sign-in page agree: `<ht
 from __future__ import annotations
 
 import re
-from http.cookies import SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webapp.text import Language, language_of
@@ -45,8 +45,8 @@ def localize(page: bytes, language: Language, theme: str | None) -> bytes:
 
 def theme_of(headers: Headers) -> str | None:
     """The visitor's lasting choice of `light` or `dark`, or None."""
-    morsel = SimpleCookie(headers.get("cookie", "")).get(THEME_COOKIE)
-    return morsel.value if morsel and morsel.value in ("light", "dark") else None
+    theme = cookie_parser(headers.get("cookie", "")).get(THEME_COOKIE)
+    return theme if theme in ("light", "dark") else None
 
 
 class LocalizedPage:

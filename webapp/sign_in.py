@@ -16,10 +16,10 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -182,12 +182,7 @@ class SignIn:
         return True
 
     def _token(self, headers: Headers) -> str | None:
-        cookies: SimpleCookie = SimpleCookie()
-        try:
-            cookies.load(headers.get("cookie", ""))
-        except CookieError:
-            return None
-        return cookies[self.cookie].value if self.cookie in cookies else None
+        return cookie_parser(headers.get("cookie", "")).get(self.cookie)
 
     async def _sign_in(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
         address = scope["client"][0] if scope.get("client") else "unknown"

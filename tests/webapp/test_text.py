@@ -7,8 +7,10 @@ import string
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import Headers
 
 from core.models.catalogue import CATALOGUE
+from webapp.page import THEME_COOKIE, theme_of
 from webapp.text import COOKIE, EN, WORDS, ZH, in_both, label, language_of, say
 from webapp.text.models import ADVICE_ZH
 
@@ -89,6 +91,13 @@ def test_the_option_outranks_the_browser_and_the_visitors_choice_outranks_both()
 @pytest.mark.parametrize("cookie", [f"{COOKIE}=de", f"{COOKIE}=", f"{COOKIE}=<script>", 'x="; ;;=', "\x00"])
 def test_a_strange_cookie_is_no_choice(cookie: str) -> None:
     assert language_of({"cookie": cookie, "accept-language": "zh"}) == "zh"
+
+
+def test_another_programs_cookie_on_this_host_does_not_hide_ours() -> None:
+    """The page answered 500: Python's cookie parser gives up on names that browsers and other programs use."""
+    strange = "a/b=1; {x}=2; c@d=3; "
+    assert language_of({"cookie": f"{strange}{COOKIE}=zh", "accept-language": "en"}) == "zh"
+    assert theme_of(Headers({"cookie": f"{strange}{THEME_COOKIE}=dark"})) == "dark"
 
 
 def test_say_puts_values_in() -> None:

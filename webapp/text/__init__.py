@@ -29,11 +29,11 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Literal, get_args
 
 import gradio as gr
 from gradio.i18n import I18nData
+from starlette.requests import cookie_parser
 
 from webapp.text.en import WORDS as EN
 from webapp.text.zh import WORDS as ZH
@@ -64,12 +64,7 @@ def say(language: Language, key: str, **values: Any) -> str:
 
 def language_of(headers: Mapping[str, str], default: Language | None = None) -> Language:
     """The visitor's language from a request's headers (lower-case names): cookie, `default`, browser, English."""
-    cookies: SimpleCookie = SimpleCookie()
-    try:
-        cookies.load(headers.get("cookie", ""))
-    except CookieError:
-        cookies.clear()  # another program's cookie on the same host; it says nothing about us
-    chosen = cookies[COOKIE].value if COOKIE in cookies else None
+    chosen = cookie_parser(headers.get("cookie", "")).get(COOKIE)
     for language in LANGUAGES:
         if chosen == language:
             return language
