@@ -59,12 +59,13 @@ def find(path: Path, recursive: bool = False) -> Found:
     """
     try:
         is_folder = path.is_dir()
-        if not is_folder and not os.path.lexists(path):
-            raise InputError(
-                "There is no such file or folder.", where=str(path), next_step="Check the path given as --image_path."
-            )
+        is_there = is_folder or os.path.lexists(path)
     except (OSError, ValueError) as error:
         raise InputError(f"The path cannot be read ({error}).", where=_printable(str(path))) from error
+    if not is_there:
+        raise InputError(
+            "There is no such file or folder.", where=str(path), next_step="Check the path given as --image_path."
+        )
     if not is_folder:
         return Found((ImageSource(_printable(path.name), path=path),))
     return _find_in_folder(path, recursive)

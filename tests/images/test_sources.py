@@ -67,7 +67,8 @@ def test_a_file_named_directly_is_taken_whatever_it_is_called(tree):
 def test_a_path_that_is_not_there_is_an_error_with_a_next_step(tmp_path):
     with pytest.raises(InputError) as caught:
         find(tmp_path / "nowhere")
-    assert "no such file" in str(caught.value) and "--image_path" in str(caught.value)
+    assert caught.value.what == "There is no such file or folder.", "said once, not inside another error"
+    assert "--image_path" in caught.value.next_step
     with pytest.raises(InputError):
         find(Path("nul\0byte"))
 
