@@ -41,12 +41,7 @@ DEVICES = ("auto", "cpu", "gpu")
 HITS = 24
 BENCH_S = 2.0
 RESULT_LIFE_S = 6 * 3600
-"""A result is forgotten as late as uploads and files are (`webapp.app.CACHE_SWEEP_S`)."""
-
-SHOW_STATUS_JS = """() => {
-    const outputs = document.querySelector('#vz-outputs');
-    if (outputs.getBoundingClientRect().top > innerHeight / 2) outputs.scrollIntoView({behavior: 'smooth'});
-}"""
+"""A result is forgotten as late as uploads and files are (`webapp.scratch.KEEP_S`)."""
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
