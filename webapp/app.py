@@ -27,6 +27,6 @@ def build(services: Services) -> gr.Blocks:
                     build_tab(services)
         frame.footer()
         side_panel.build(services)
-    # COMPUTE_LIMIT jobs compute at a time (each event that computes says concurrency_id=COMPUTE); the rest wait in line.
+    # COMPUTE_LIMIT jobs compute at a time (each such event says concurrency_id=COMPUTE); the rest wait in line.
     page.queue(max_size=32, default_concurrency_limit=4, api_open=False)
     return page
