@@ -357,7 +357,10 @@ def judge(runs: Sequence[Run], view: View) -> Report:
 
 
 def verdict_json(report: Report, problems: Sequence[Problem]) -> dict[str, Any]:
-    """What the command line prints with `--json`, as plain values."""
-    listed = [{"path": one.path, "code": one.code, "reason": one.reason} for one in problems]
+    """What the command line prints with `--json`, as plain values.
+
+    A problem's place is called `file` here: gradio_client would take a value under `path` for something to download.
+    """
+    listed = [{"file": one.path, "code": one.code, "reason": one.reason} for one in problems]
     plain: Mapping[str, Any] = json.loads(json.dumps(report.to_json()))
     return {**plain, "problems": listed}

@@ -29,6 +29,7 @@ def build(services: Services, library: Library) -> None:
     """The endpoint, on components that are never shown. Called once, inside the page's Blocks."""
 
     def compare_runs(
+        request: gr.Request,
         folder: str,
         group_by: str,
         metric: str,
@@ -36,12 +37,11 @@ def build(services: Services, library: Library) -> None:
         baseline: str,
         direction: str,
         at: str,
-        files: list[Upload],
-        request: gr.Request,
+        files: list[Upload] | None = None,
     ) -> dict[str, Any]:
         with errors.shown(services.language(request)):
             try:
-                name, runs = _read(services, library, folder, files)
+                name, runs = _read(services, library, folder, files or [])
                 return {"folder": name, **_verdict(runs, group_by, metric, select_metric, baseline, direction, at)}
             except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
                 raise gr.Error(str(error), print_exception=False) from None
@@ -90,6 +90,10 @@ def _read(services: Services, library: Library, folder: str, files: list[Upload]
 def _verdict(
     runs: RunSet, group_by: str, metric: str, select_metric: str, baseline: str, direction: str, at: str
 ) -> dict[str, Any]:
+    if not len(runs):
+        lost = "; ".join(f"{problem.path}: {problem.reason}" for problem in runs.problems[:5])
+        next_step = "Give CSV, JSONL, TensorBoard event files, or a zip of them."
+        raise InputError("There are no runs in it.", where=lost, next_step=next_step)
     start, _ = comparing.settled(View(), runs.runs)
     if direction not in DIRECTIONS:
         raise InputError("A direction is auto, min or max.", where=direction[:60])

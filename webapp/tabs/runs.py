@@ -325,13 +325,25 @@ def _read(window: Window, source_id: str, library: Library) -> RunSet:
 
 def _view(choices: Sequence[Any]) -> View:
     """What stands in the controls, in the order of `Parts.choices`."""
-    folder, group_by, metric, select, at, baseline, direction, curves, x, smooth, log, draw, interval, cost = choices[
-        :14
-    ]
-    search, hidden = choices[14:]
+    folder, group_by, metric, select, at, baseline, direction, *rest = choices
+    curves, x, smooth, log, draw, interval, cost, search, hidden = rest
     return View(
-        *(folder or "", tuple(group_by or ()), metric or "", select or "", at, baseline or "", direction),
-        *(tuple(curves or ()), x, float(smooth), tuple(log or ()), draw, interval, cost or "", search[:500], hidden),
+        folder=folder or "",
+        group_by=tuple(group_by or ()),
+        metric=metric or "",
+        select=select or "",
+        at=at,
+        baseline=baseline or "",
+        direction=direction,
+        curves=tuple(curves or ()),
+        x=x,
+        smooth=float(smooth),
+        log=tuple(log or ()),
+        draw=draw,
+        interval=interval,
+        cost=cost or "",
+        search=(search or "")[:500],
+        hidden=hidden,
     ).plausible()
 
 
