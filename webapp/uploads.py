@@ -7,6 +7,7 @@ files are left.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,10 @@ from core.types import ImageSource, Notice, Reject
 
 MAX_IMAGES = 2000
 """Images of one run, those inside archives counted."""
+MAX_UNPACKED_BYTES = 2 * 2**30
+"""What the archives of one run may take on disk together."""
+
+ARCHIVE = ArchiveLimits()
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,13 @@ class UploadOne(_Received, gr.UploadButton):
         return "uploadbutton"
 
 
+class UploadImage(_Received, gr.Image):
+    """One photo, dropped, pasted or chosen. As an input it gives `list[Upload]`, of one or none; not decoded here."""
+
+    def get_block_name(self) -> str:
+        return "image"
+
+
 def own_name(name: str) -> str:
     """The last part of a visitor's file name, without control characters, at most 200 characters; never empty."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
@@ -91,6 +103,7 @@ def image_sources(
         raise InputError("There are no images.", next_step="Drop photos or a zip, or try the examples.")
     sources: list[ImageSource] = []
     rejects: list[Reject] = []
+    room_bytes = MAX_UNPACKED_BYTES
     for number, upload in enumerate(uploads):
         if Path(upload.name).suffix.lower() != ".zip":
             sources.append(ImageSource(upload.name, path=upload.path))
@@ -99,10 +112,13 @@ def image_sources(
         unpacked.mkdir()
         prefix = "" if len(uploads) == 1 else f"{upload.name}/"
         try:
-            members, refused = from_zip(upload.path, ArchiveLimits(), limits, into=unpacked)
+            bounds = replace(ARCHIVE, max_unpacked_bytes=min(ARCHIVE.max_unpacked_bytes, room_bytes))
+            members, refused = from_zip(upload.path, bounds, limits, into=unpacked)
         except InputError as error:
+            shutil.rmtree(unpacked)  # what was unpacked before the limit was met
             rejects.append(Reject(upload.name, "archive", " ".join(filter(None, (error.what, error.next_step)))))
             continue
+        room_bytes -= sum(file.stat().st_size for file in unpacked.iterdir())
         sources += [replace(member, id=prefix + member.id) for member in members]
         rejects += [replace(reject, id=prefix + reject.id) for reject in refused]
         if len(sources) > MAX_IMAGES:

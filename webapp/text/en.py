@@ -1,5 +1,6 @@
 """English. The same keys as `zh.py`, in the same order."""
 
+from webapp.text.foreground import EN as FOREGROUND
 from webapp.text.runs import EN as RUNS
 from webapp.text.vectorize import EN as VECTORIZE
 
@@ -68,13 +69,6 @@ ERRORS = {
     "error_next": "Next: {step}",
     "error_internal": "Something went wrong inside the app",
     "error_internal_detail": "The details are in the log of the server, under {number}. Your files are untouched.",
-}
-
-FOREGROUND = {
-    "foreground_will": (
-        "This tab will score the parts of a photo as foreground or background by comparing each part with your "
-        "prompts, and show why."
-    ),
 }
 
 POSE = {

@@ -1,5 +1,6 @@
 """Chinese (simplified). The same keys as `en.py`, in the same order."""
 
+from webapp.text.foreground import ZH as FOREGROUND
 from webapp.text.runs import ZH as RUNS
 from webapp.text.vectorize import ZH as VECTORIZE
 
@@ -63,10 +64,6 @@ ERRORS = {
     "error_next": "下一步：{step}",
     "error_internal": "程序内部出错",
     "error_internal_detail": "详情见服务器日志，编号 {number}。您的文件没有改动。",
-}
-
-FOREGROUND = {
-    "foreground_will": "此页将把照片的各个部分与提示词逐一比较，判断哪些是前景、哪些是背景，并说明依据。",
 }
 
 POSE = {

@@ -1,0 +1,144 @@
+"""`/score_foreground`: a photo and its components in; scores as JSON out.
+
+    from gradio_client import Client, handle_file
+
+    scores = Client("http://127.0.0.1:7860").predict(
+        image=handle_file("cat.jpg"), mask=handle_file("mask.png"), api_name="/score_foreground")
+
+    scores["components"][0]["semantic_multiplier"]
+
+Components come from `mask` (an image), from `components` (COCO or SAM JSON, `{"boxes": [[x0, y0, x1, y1]]}` …, as a
+value or as text), or, without either, are proposed. With `submit` instead of `predict`, `job.outputs()` gives
+`{"progress": {"stage", "done", "total"}}` on the way, and `job.cancel()` stops the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import gradio as gr
+
+from core.errors import InputError, WorkbenchError
+from core.foreground import export
+from core.foreground.components import ComponentSet, from_json
+from core.foreground.explain import explain as explain_scores
+from core.foreground.pipeline import FeatureCache, ForegroundRequest, Picture, default_model
+from core.foreground.prompts import PRESETS, PromptSet, parse, preset
+from core.foreground.treatments import Treatment
+from core.types import Progress
+from webapp import errors
+from webapp.foregrounding import LIMITS, from_file, open_picture, run
+from webapp.services import COMPUTE, COMPUTE_LIMIT, Services
+from webapp.uploads import Upload, UploadImage, Uploads
+
+
+def build(services: Services, cache: FeatureCache) -> None:
+    """The endpoint, on components that are never shown. Called once, inside the page's Blocks."""
+
+    def score_foreground(
+        image: list[Upload],
+        mask: list[Upload],
+        components: Any,
+        positive: Any,
+        negative: Any,
+        neutral: Any,
+        model: str,
+        treatment: str,
+        mode: str,
+        templates: str,
+        margin: float,
+        device: str,
+        explain: bool,
+        request: gr.Request,
+    ) -> Iterator[dict[str, Any]]:
+        with errors.shown(services.language(request)):
+            try:
+                if not image:
+                    raise InputError("There is no image.", next_step="Give one as `image`.")
+                default = PromptSet()
+                wanted = ForegroundRequest(
+                    model=model or default_model(services.settings.weights_dir),
+                    prompts=PromptSet(
+                        _prompts(positive, default.positive, "positive"),
+                        _prompts(negative, default.negative, "negative"),
+                        _prompts(neutral, default.neutral, "neutral"),
+                    ),
+                    templates=templates,  # type: ignore[arg-type]
+                    treatment=Treatment(treatment),  # type: ignore[arg-type]
+                    margin=float(margin),
+                    mode=mode,  # type: ignore[arg-type]
+                    device=device,
+                )
+                limits = services.settings.web_limits
+                picture = open_picture(image[0], limits)
+                given = _given(services, picture, image[0].name, mask, components)
+                steps = run(services, cache, image[0].name, picture, given, wanted, want_heat=False)
+                with closing(steps):
+                    for step in steps:
+                        if isinstance(step, Progress):
+                            yield {"progress": {"stage": step.stage, "done": step.done, "total": step.total}}
+                        else:
+                            step.forget()
+                            outcome = step.outcome
+                            reasons = None
+                            if explain:
+                                reasons = explain_scores(outcome.scores, mode=wanted.mode, rule=wanted.rule)
+                            yield export.document(outcome, image=step.name, explanation=reasons)
+            except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
+                raise gr.Error(str(error), print_exception=False) from None
+
+    with gr.Row(visible=False):
+        image = UploadImage(label="image")
+        mask = Uploads(file_count="single", label="mask: an image of labels, colours or one foreground")
+        components = gr.JSON(label="components: COCO or SAM JSON, boxes, or null")
+        positive, negative, neutral = (
+            gr.JSON(label=f"{group}: a list of prompts, a preset's name, or null for the default list")
+            for group in ("positive", "negative", "neutral")
+        )
+        model = gr.Textbox("", label="model: a CLIP's id; empty for the default")
+        treatment = gr.Textbox("original", label="treatment: original, raw_crop, soft_mask, blur_background")
+        mode = gr.Textbox("note", label="mode: note, balanced")
+        templates = gr.Textbox("none", label="templates: none, one, simple, full")
+        margin = gr.Number(0.0, label="margin: 0..2 of the box's longer side")
+        device = gr.Textbox(services.settings.device, label="device: auto, cpu, gpu, cuda:N, mps")
+        explain = gr.Checkbox(False, label="explain: add shares and what would change")
+        scores = gr.JSON(label="scores")
+        gr.Button().click(
+            score_foreground,
+            [
+                *(image, mask, components, positive, negative, neutral, model, treatment, mode, templates, margin),
+                *(device, explain),
+            ],
+            scores,
+            api_name="score_foreground",
+            api_description=(
+                "How likely each component of a photo is a foreground object rather than background or a fragment. "
+                "Gives `components` (each with its own fields and s_pos, s_neg, s_pos_text, s_neg_text, p_pos_sum, "
+                "p_neg_sum, p_pos_max, p_neg_max, semantic_multiplier), `ranking`, `cosine_view`, `rejects`, `notices`."
+            ),
+            concurrency_id=COMPUTE,
+            concurrency_limit=COMPUTE_LIMIT,
+        )
+
+
+def _given(services: Services, picture: Picture, name: str, mask: list[Upload], components: Any) -> ComponentSet | None:
+    if mask and components:
+        raise InputError("Give `mask` or `components`, not both.")
+    if mask:
+        return from_file(mask[0], picture, name, services.settings.web_limits)
+    if components is None or components == "":
+        return None
+    return from_json(components, picture.image_hw, image_name=name, limits=LIMITS)
+
+
+def _prompts(given: Any, default: tuple[str, ...], group: str) -> tuple[str, ...]:
+    """A list, a preset's name, or text with one prompt per line."""
+    if given is None:
+        return default
+    if isinstance(given, str):
+        return preset(given).prompts if any(each.name == given for each in PRESETS) else parse(given)
+    if isinstance(given, list) and all(isinstance(prompt, str) for prompt in given):
+        return tuple(given)
+    raise InputError(f"`{group}` is a list of prompts, a preset's name, or null.", where=repr(given)[:200])
