@@ -302,9 +302,9 @@ class _Job:
         pool.shutdown(wait=True, cancel_futures=True)
 
     def _images_per_pass(self, encoder: Encoder) -> int:
-        """The batch size asked for; on the CPU less where tensors would get large."""
+        """The batch size asked for; less where one batch of pixels, or on the CPU one tensor, would get large."""
         if encoder.device.type != "cpu":
-            return self._request.batch_size
+            return max(1, min(self._request.batch_size, _AHEAD_BYTES // _pixel_bytes(encoder)))
         image_bytes = self._probes[encoder.spec.id].largest_tensor_bytes
         return max(1, min(self._request.batch_size, _CPU_TENSOR_BYTES // max(1, image_bytes)))
 
@@ -651,11 +651,13 @@ def _check_shape(image_id: str, rgb_HWC: np.ndarray, leases: Sequence[Lease]) ->
 
 def _ahead(leases: Sequence[Lease], chunk_images: int) -> int:
     """How many chunks may wait: three, or as many as fit half a GiB, at least one."""
-    image_bytes = sum(
-        3 * lease.encoder.spec.input_px**2 * (4 if str(lease.encoder.dtype) == "torch.float32" else 1)
-        for lease in leases
-    )
+    image_bytes = sum(_pixel_bytes(lease.encoder) for lease in leases)
     return max(1, min(_AHEAD_CHUNKS, _AHEAD_BYTES // (image_bytes * chunk_images)))
+
+
+def _pixel_bytes(encoder: Encoder) -> int:
+    """One preprocessed image: float32 in fp32, else uint8."""
+    return 3 * encoder.spec.input_px**2 * (4 if str(encoder.dtype) == "torch.float32" else 1)
 
 
 def _cores() -> int:

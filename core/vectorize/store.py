@@ -250,6 +250,8 @@ def _replacing(paths: list[Path]) -> Iterator[list[Path]]:
     try:
         yield places
         for place, path in zip(places, paths, strict=True):
+            if place.is_file():
+                place.chmod(_new_file_mode(place.parent))  # some writers make files for their owner alone
             if place.is_dir():
                 _swap_folder(place, path)
             else:
@@ -262,6 +264,16 @@ def _replacing(paths: list[Path]) -> Iterator[list[Path]]:
                 shutil.rmtree(place, ignore_errors=True)
             else:
                 place.unlink(missing_ok=True)
+
+
+def _new_file_mode(folder: Path) -> int:
+    """The permissions that an ordinary new file gets here."""
+    probe = folder / f".tmp-{uuid.uuid4().hex[:12]}"
+    probe.touch()
+    try:
+        return probe.stat().st_mode & 0o777
+    finally:
+        probe.unlink()
 
 
 def _swap_folder(place: Path, path: Path) -> None:

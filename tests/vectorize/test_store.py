@@ -127,6 +127,15 @@ def test_each_format_is_what_its_own_library_reads(tmp_path):
     assert beside["ids"] == list(table.ids) and beside["passport"] == table.passport
 
 
+@pytest.mark.parametrize("suffix", [s for s in store.SUFFIXES if s != ".lance"])
+def test_a_colleague_in_the_same_group_can_read_what_was_written(tmp_path, suffix):
+    """A `.safetensors` on a shared disk could be read by its writer alone."""
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    for path in store.write(table_of(), tmp_path / f"v{suffix}"):
+        assert path.stat().st_mode == ordinary.stat().st_mode
+
+
 def test_a_csv_is_safe_to_open_in_a_spreadsheet_and_exact(tmp_path):
     table = table_of()
     store.write(table, tmp_path / "v.csv")

@@ -73,6 +73,17 @@ def test_a_zip_bomb_is_a_reject(tmp_path):
     assert all("times its size" in reject.reason for reject in rejects)
 
 
+def test_many_archives_together_cannot_fill_the_disk(tmp_path, monkeypatch):
+    photo = PHOTO.read_bytes()
+    monkeypatch.setattr(uploads, "MAX_UNPACKED_BYTES", int(2.5 * len(photo)))
+    files = [(f"{name}.zip", archive(tmp_path / f"{name}.zip", a__jpg=photo)) for name in "xyz"]
+    folder = tmp_path / "in"
+    sources, rejects, _ = given_files(*files, folder=folder)
+    assert [source.id for source in sources] == ["x.zip/a.jpg", "y.zip/a.jpg"]
+    assert [(reject.id, reject.code) for reject in rejects] == [("z.zip", "archive")]
+    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) == 2 * len(photo)
+
+
 def test_no_files_at_all_say_what_to_do(tmp_path):
     with pytest.raises(InputError, match="try the examples"):
         image_sources([], LIMITS, tmp_path)

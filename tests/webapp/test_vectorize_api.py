@@ -132,6 +132,7 @@ def test_when_nothing_can_be_used_the_rejects_are_the_answer(call, tmp_path):
         ("custom_tiny", {"dtype": "int4"}, "int4"),
         ("custom_tiny", {"device": "cuda:99"}, "cuda:99"),
         ("custom_tiny", {"batch_size": 0}, "batch size"),
+        ("custom_tiny", {"batch_size": None}, "batch_size"),
     ],
 )
 def test_what_makes_no_sense_is_answered_in_words(call, models, options, message):

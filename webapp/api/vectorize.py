@@ -39,15 +39,19 @@ def build(services: Services) -> None:
     def vectorize(
         files: list[Upload],
         models: Any,
-        batch_size: int,
-        device: str,
-        dtype: str,
-        normalize: bool,
+        batch_size: int | None,
+        device: str | None,
+        dtype: str | None,
+        normalize: bool | None,
         request: gr.Request,
     ) -> Iterator[tuple[dict[str, Any], str | None]]:
         with errors.shown(services.language(request)):
             try:
-                wanted = VectorizeRequest(_model_ids(models), int(batch_size), device, dtype, normalize)
+                if not isinstance(batch_size, (int, float)):
+                    raise InputError("`batch_size` is a whole number.", where=repr(batch_size)[:200])
+                wanted = VectorizeRequest(
+                    _model_ids(models), int(batch_size), device or "auto", dtype or "auto", bool(normalize)
+                )
                 with closing(run(services, files, wanted, pictures=False)) as steps:
                     for step in steps:
                         if isinstance(step, Progress):
