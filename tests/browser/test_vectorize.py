@@ -45,6 +45,7 @@ def server(weights_dir: Path) -> Iterator[harness.Server]:
 
 def pick(visitor: harness.Visitor, *models: str) -> None:
     """Tick these models, in this order, and no others."""
+    visitor.page.locator("#vz-models input:checked").first.wait_for()  # a new visitor has one picked
     for box in visitor.page.locator("#vz-models input:checked").all():
         box.uncheck()
     for model in models:
