@@ -72,15 +72,6 @@
       askedAt = performance.now();
     });
     setInterval(look, 500);
-    openFromLink();
-  }
-
-  /** A link to a view opens the tab; its button is there a moment later. */
-  function openFromLink(tries = 40) {
-    if (!new URLSearchParams(location.search).has("runs")) return;
-    const tab = document.querySelector("#tab-runs-button");
-    if (tab) setTimeout(() => tab.click(), 400);
-    else if (tries) setTimeout(() => openFromLink(tries - 1), 100);
   }
 
   // ------------------------------------------------------------------ the table

@@ -51,6 +51,16 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 FOLLOWING: dict[str, Any] = {**PRIVATE, "trigger_mode": "always_last"}
 """For what may change again while the last change is being answered."""
 
+OPEN_FROM_LINK_JS = """() => {  // the tab's own scripts are not there before it is opened
+    if (!new URLSearchParams(location.search).has('runs')) return;
+    const open = (tries) => {
+        const tab = document.querySelector('#tab-runs-button');
+        if (tab) setTimeout(() => tab.click(), 300);
+        else if (tries) setTimeout(() => open(tries - 1), 100);
+    };
+    open(50);
+}"""
+
 Updates = dict[Any, Any]
 """Component → its new value or properties."""
 
@@ -176,7 +186,7 @@ def _html(elem_id: str) -> gr.HTML:
 def _lay_out_top(parts: Parts) -> None:
     with gr.Row(elem_id="rn-top"):
         parts.folder = gr.Dropdown(
-            [], label=label("runs_folder"), min_width=340, scale=0, filterable=False, elem_id="rn-folder"
+            [], label=label("runs_folder"), min_width=400, scale=0, filterable=False, elem_id="rn-folder"
         )
         parts.upload = UploadOne(
             label("runs_upload"), file_count="multiple", min_width=150, scale=0, elem_id="rn-upload"
@@ -310,6 +320,7 @@ def _wire_looking(parts: Parts, services: Services, library: Library) -> None:
             window = replace(window, runs=runs)
             return _all(parts, window, settled_view, library, language, anew=settled_view != view)
 
+    gr.on(None, None, js=OPEN_FROM_LINK_JS, **PRIVATE)
     parts.bar.select(opened, parts.window, parts.shown, **PRIVATE)
     parts.bar.click(looked, [parts.window, *parts.choices], parts.shown, **PRIVATE)
     parts.folder.input(chosen, [parts.window, *parts.choices], parts.shown, **PRIVATE)

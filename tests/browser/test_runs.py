@@ -1,0 +1,107 @@
+"""The Runs tab as a person works it, in a real browser against the app as it is really served."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from core.runs import RunRecorder
+from tests.browser import harness
+from tests.webapp.test_runs_api import write_runs
+
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    write_runs(root / "poses", 6, mlp=4.0, clip=4.5)
+    broken = root / "poses" / "broken"
+    broken.mkdir()
+    (broken / "metrics.csv").write_bytes(b"")
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(runs_dir: Path) -> Iterator[harness.Server]:
+    with harness.serve("--runs_dir", str(runs_dir)) as running:
+        yield running
+
+
+def verdict(visitor: harness.Visitor, words: str) -> None:
+    expect(visitor.page.locator("#rn-verdict")).to_contain_text(words, timeout=PATIENCE_MS)
+
+
+def test_the_whole_way_with_a_training_that_goes_on(
+    visit: Callable[..., harness.Visitor], runs_dir: Path, tmp_path: Path
+) -> None:
+    visitor = visit()
+    page = visitor.page
+    visitor.tab("Runs")
+    verdict(visitor, "clip is worse than mlp by 0.5")
+    expect(page.locator("#rn-verdict")).to_contain_text("6 paired seeds")
+    visitor.wait_plot("rn-curves")
+    visitor.wait_plot("rn-scatter")
+    expect(page.locator("#rn-table tbody tr")).to_have_count(12)
+    expect(page.locator("#rn-problems")).to_contain_text("metrics.csv")
+    assert visitor.overflow_px == 0
+
+    # A training starts, and grows while it is watched; the zoom stays.
+    page.evaluate("window.Plotly.relayout(document.querySelector('#rn-curves .wb-plot'), {'xaxis.range': [1.5, 2.5]})")
+    with RunRecorder(runs_dir / "poses", "clip-live", {"pose_encoder": "clip", "seed": 6}) as run:
+        run.log({"val/nme": 9.0}, step=1, epoch=1)
+        live = page.locator("#rn-table tbody tr", has_text="clip-live")
+        expect(live).to_contain_text("running", timeout=PATIENCE_MS)
+        run.log({"val/nme": 8.0}, step=7, epoch=2)
+        expect(live.locator("td").last).to_have_text("7", timeout=PATIENCE_MS)
+    expect(live).to_contain_text("finished", timeout=PATIENCE_MS)
+    shown = page.evaluate("document.querySelector('#rn-curves .wb-plot')._fullLayout.xaxis.range")
+    assert shown == [1.5, 2.5]
+
+    # Sorting is by value; ticking a run off leaves five pairs, which are refused.
+    page.locator("#rn-table th button", has_text="test/nme").click()
+    expect(page.locator("#rn-table tbody tr").first).to_contain_text("mlp-3")
+    page.locator("#rn-table tbody tr", has_text="mlp-3").locator("input").uncheck()
+    verdict(visitor, "at least 6 are needed")
+
+    # The link shows a collaborator the same.
+    page.locator("#rn-bar .rn-link").click()
+    page.wait_for_url(re.compile("runs_hidden="))
+    other = visit()
+    other.open(page.url.removeprefix(other.url))
+    verdict(other, "at least 6 are needed")
+    expect(other.page.locator("#rn-table tbody tr", has_text="mlp-3").locator("input")).not_to_be_checked()
+
+    # A table and a chart to take away.
+    with page.expect_download() as saved:
+        page.locator("#rn-save-table [data-save=md]").click()
+    table = Path(saved.value.path()).read_text(encoding="utf-8")
+    assert "| poses/clip-0 | finished | clip |" in table
+    assert "mlp-3" not in table
+    for kind, begins in (("svg", b"<svg"), ("png", b"\x89PNG"), ("html", b"<!doctype html>")):
+        with page.expect_download() as saved:
+            page.locator(f"#rn-save-curves [data-save={kind}]").click()
+        data = Path(saved.value.path()).read_bytes()
+        assert data.startswith(begins)
+        assert not re.search(rb"<script[^>]+src=", data), "no external script"
+
+    # Someone's own logs, whose names are only names.
+    evil = tmp_path / "<img src=x onerror=alert(1)>.csv"
+    evil.write_text("step,loss\n1,3\n2,nan\n3,1\n")
+    visitor.upload("rn-upload", [evil])
+    visitor.see("1 runs in your upload")
+    expect(page.locator("#rn-table tbody tr")).to_have_count(1)
+    assert page.locator("img[src=x]").count() == 0
+    expect(other.page.locator("#rn-folder")).not_to_contain_text("upload")
+
+
+def test_a_phone_in_chinese_in_the_dark(visit: Callable[..., harness.Visitor]) -> None:
+    visitor = visit(phone=True, language="zh", dark=True)
+    visitor.tab("训练")
+    verdict(visitor, "clip 不如 mlp")
+    visitor.wait_plot("rn-curves")
+    assert visitor.overflow_px == 0
