@@ -765,7 +765,9 @@ def _wire_changes(parts: Parts, services: Services, shelf: Shelf, cache: Feature
     live: dict[str, Any] = {"trigger_mode": "always_last", **COMPUTES}
     inputs, outputs = _inputs(parts), _result_parts(parts)
     controls = [*parts.prompts.values(), *parts.thresholds.values(), parts.mode, parts.templates, parts.heat_method]
-    gr.on([control.input for control in controls], changed, inputs, outputs, **live)
+    # Leaving a box counts too: text may come into it without a key being pressed.
+    triggers = [*(control.input for control in controls), *(box.blur for box in parts.prompts.values())]
+    gr.on(triggers, changed, inputs, outputs, **live)
     for group in GROUPS:
         box = parts.prompts[group]
         parts.presets[group].input(filled(group), [box, parts.presets[group]], box, **AT_ONCE).then(
