@@ -92,8 +92,10 @@ def test_the_whole_way_with_a_training_that_goes_on(
     # Someone's own logs, whose names are only names.
     evil = tmp_path / "<img src=x onerror=alert(1)>.csv"
     evil.write_text("step,loss\n1,3\n2,nan\n3,1\n")
-    visitor.upload("rn-upload", [evil])
-    visitor.see("1 runs in your upload")
+    with page.expect_file_chooser() as chooser:
+        page.locator("#rn-upload").click()
+    chooser.value.set_files(str(evil))
+    visitor.see("Runs in your upload: 1")
     expect(page.locator("#rn-table tbody tr")).to_have_count(1)
     assert page.locator("img[src=x]").count() == 0
     expect(other.page.locator("#rn-folder")).not_to_contain_text("upload")

@@ -9,7 +9,7 @@ _BOTH: dict[str, tuple[str, str]] = {
     "runs_upload": ("Your own logs …", "上传日志…"),
     "runs_uploaded": ("Your upload (only you see it)", "您上传的日志（仅您可见）"),
     "runs_upload_took": (
-        "{count} runs in your upload. Only you see them, and only in this window.",
+        "Runs in your upload: {count}. Only you see them, and only in this window.",
         "上传中有 {count} 次训练。仅您在此窗口可见。",
     ),
     "runs_upload_none": (
