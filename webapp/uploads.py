@@ -77,6 +77,12 @@ class UploadImage(_Received, gr.Image):
     def get_block_name(self) -> str:
         return "image"
 
+    def example_payload(self) -> Any:
+        return None  # Gradio's own is an address on the web, and stands in the page
+
+    def example_value(self) -> Any:
+        return None
+
 
 def own_name(name: str) -> str:
     """The last part of a visitor's file name, without control characters, at most 200 characters; never empty."""
