@@ -238,7 +238,16 @@ def evaluate(work_dir: Path, output_dir: Path, command: str, device: str = "cpu"
         print(f"{figure.value:7.4f}  {figure.title}", flush=True)
     training = {name: stored[name] for name in ("step", "seconds", "plan", "shares", "device")}
     training["parameters"] = sum(weight.numel() for weight in stored["average"].values())
+    training["validation"] = _validation_rows(work_dir / "metrics.csv")
     return card.write_card(output_dir, figures, training, command)
+
+
+def _validation_rows(log: Path) -> list[dict[str, str]]:
+    """The log's rows with validation figures; a step trained twice, after an interruption, counts once."""
+    if not log.is_file():
+        return []
+    with log.open(newline="", encoding="utf-8") as file:
+        return list({row["step"]: row for row in csv.DictReader(file) if row["val_top1"]}.values())
 
 
 def _checkpoint(work_dir: Path) -> dict[str, Any]:

@@ -199,7 +199,7 @@ def name_ranks(model: CLIP, composer: Composer) -> np.ndarray:
 
 def head_pixels(bank: HeadBank, backgrounds_NHW3: np.ndarray) -> torch.Tensor:
     """The bank's heads on backgrounds taken in turn, `[N, 3, 64, 64]` in 0..1."""
-    heads = torch.from_numpy(np.ascontiguousarray(bank.pixels)).permute(0, 3, 1, 2).float() / 255
+    heads = torch.from_numpy(np.array(bank.pixels)).permute(0, 3, 1, 2).float() / 255
     rows = np.arange(len(heads)) % len(backgrounds_NHW3)
     grounds = torch.from_numpy(backgrounds_NHW3[rows]).permute(0, 3, 1, 2).float() / 255
     return heads[:, :3] + grounds * (1 - heads[:, 3:])

@@ -258,6 +258,7 @@ def export(state: dict[str, torch.Tensor], config: dict[str, Any], folder: Path)
     draft = path.with_suffix(".part")
     half = {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in state.items()}
     save_file(half, draft, metadata={"format": "pt"})
+    draft.chmod(0o644)  # the library writes for its owner alone; what ships is for everyone
     draft.replace(path)
     return path
 
