@@ -37,21 +37,22 @@ from webapp.uploads import Upload, UploadImage, Uploads
 def build(services: Services, cache: FeatureCache) -> None:
     """The endpoint, on components that are never shown. Called once, inside the page's Blocks."""
 
+    # An argument whose default is None may be left out by a caller; the others' defaults stand in the components below.
     def score_foreground(
-        image: list[Upload],
-        mask: list[Upload],
-        components: Any,
-        positive: Any,
-        negative: Any,
-        neutral: Any,
-        model: str,
-        treatment: str,
-        mode: str,
-        templates: str,
-        margin: float,
-        device: str,
-        explain: bool,
-        request: gr.Request,
+        image: list[Upload] | None = None,
+        mask: list[Upload] | None = None,
+        components: Any = None,
+        positive: Any = None,
+        negative: Any = None,
+        neutral: Any = None,
+        model: str = "",
+        treatment: str = "original",
+        mode: str = "note",
+        templates: str = "none",
+        margin: float = 0.0,
+        device: str = "auto",
+        explain: bool = False,
+        request: gr.Request = None,  # type: ignore[assignment]  # Gradio always gives it
     ) -> Iterator[dict[str, Any]]:
         with errors.shown(services.language(request)):
             try:
@@ -123,7 +124,9 @@ def build(services: Services, cache: FeatureCache) -> None:
         )
 
 
-def _given(services: Services, picture: Picture, name: str, mask: list[Upload], components: Any) -> ComponentSet | None:
+def _given(
+    services: Services, picture: Picture, name: str, mask: list[Upload] | None, components: Any
+) -> ComponentSet | None:
     if mask and components:
         raise InputError("Give `mask` or `components`, not both.")
     if mask:

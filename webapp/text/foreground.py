@@ -57,7 +57,7 @@ _BOTH: dict[str, tuple[str, str]] = {
     "foreground_likely_above": ("Likely if p_pos_sum is above", "p_pos_sum 高于此值为可能"),
     "foreground_templates": ("Templates", "模板"),
     "foreground_templates_none": ("None: the prompt itself", "无：直接使用提示词"),
-    "foreground_templates_one": ("a photo of …", "a photo of …"),
+    "foreground_templates_one": ("One: a photo of …", "一个：a photo of …"),
     "foreground_templates_simple": ("OpenAI's 7, averaged", "OpenAI 的 7 个，取平均"),
     "foreground_templates_full": ("OpenAI's 80, averaged", "OpenAI 的 80 个，取平均"),
     "foreground_margin": ("Margin around the crop", "裁剪边距"),
