@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -93,7 +94,7 @@ def test_the_side_panel_asks_only_while_it_can_be_seen(visit: Visit) -> None:
     visitor.page.wait_for_timeout(2500)
     assert asked_for_models(visitor) == 0, "closed, it costs nothing"
     visitor.press("Models")
-    visitor.see("None loaded yet.")
+    visitor.page.locator("#models-panel").get_by_text(re.compile("None loaded yet|Together")).wait_for()
     visitor.page.wait_for_timeout(2500)
     visitor.page.keyboard.press("Escape")
     visitor.page.locator("#models-panel").wait_for(state="hidden")
