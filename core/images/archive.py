@@ -79,7 +79,9 @@ def from_zip(
         except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, EOFError, OSError) as error:
             raise InputError(f"The archive is damaged or not a ZIP ({error}).", where=path.name) from error
         with archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            members = [
+                member for member in archive.infolist() if not member.filename.endswith("/")
+            ]  # a name may be empty
             if len(members) > limits.max_members:
                 raise _too_many_members(path.name, limits)
             return _unpack(archive, members, path, limits, image_limits, into)

@@ -196,6 +196,18 @@ def test_what_is_no_archive_says_so(tmp_path, data):
         from_zip(tmp_path / "missing.zip")
 
 
+def test_a_member_without_a_name_stops_nothing(tmp_path):
+    """Python's own `ZipInfo.is_dir` fails on it."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("cat.png", png(0))
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"cat.png", b"\0at.png"))  # zipfile cuts names at a zero byte
+    assert zipfile.ZipFile(path).infolist()[0].filename == ""
+    sources, rejects = from_zip(path)
+    assert len(sources) + len(rejects) == 1
+
+
 @given(st.data())
 @settings(max_examples=300, deadline=None)
 def test_archives_changed_at_random_give_members_rejects_or_one_error(data):

@@ -36,7 +36,7 @@ def weights_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def call(weights_dir: Path) -> Iterator[Callable[..., dict]]:
     with harness.serve("--weights_dir", str(weights_dir), "--lang", "en") as running:
-        client = Client(running.url, verbose=False)
+        client = Client(running.url, verbose=False, httpx_kwargs={"timeout": 60})
         yield lambda image=CAT, **options: client.predict(
             image=handle_file(image) if image else None, api_name="/score_foreground", **options
         )

@@ -46,7 +46,7 @@ def server(runs_dir: Path) -> Iterator[harness.Server]:
 
 @pytest.fixture(scope="module")
 def call(server: harness.Server) -> Iterator[Callable[..., dict[str, Any]]]:
-    client = Client(server.url, verbose=False)
+    client = Client(server.url, verbose=False, httpx_kwargs={"timeout": 60})
     yield lambda **asked: client.predict(api_name="/compare_runs", **asked)
     client.close()
 
@@ -125,7 +125,7 @@ def test_what_makes_no_sense_is_answered_in_words(
 
 
 def test_only_the_named_endpoint_is_offered(server: harness.Server) -> None:
-    client = Client(server.url, verbose=False)
+    client = Client(server.url, verbose=False, httpx_kwargs={"timeout": 60})
     offered = client.view_api(return_format="dict")["named_endpoints"]
     client.close()
     assert "/compare_runs" in offered

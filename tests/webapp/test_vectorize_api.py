@@ -42,7 +42,7 @@ def server(weights_dir: Path) -> Iterator[harness.Server]:
 
 @pytest.fixture(scope="module")
 def client(server: harness.Server) -> Iterator[Client]:
-    opened = Client(server.url, verbose=False)
+    opened = Client(server.url, verbose=False, httpx_kwargs={"timeout": 60})
     yield opened
     opened.close()
 
