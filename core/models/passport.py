@@ -164,6 +164,9 @@ def _compare_canaries(
     before, now = stored.get("canaries") or [], current.get("canaries") or []
     if not before or not now:
         return
+    if not isinstance(before, list) or not isinstance(now, list):
+        refused.append("the passport's canaries are not a list")
+        return
     if len(before) != len(stored_members) or len(now) != len(current_members):
         refused.append("the passport does not hold canaries for every model")
         return

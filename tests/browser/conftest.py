@@ -13,13 +13,14 @@ from tests.browser import harness
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio_client would ask its maker's server for news
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread for as long as it is open; other tests call `asyncio.run`.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with harness.chromium() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server() -> Iterator[harness.Server]:
     """The app as `make app` serves it, on a free port."""
     with harness.serve() as running:

@@ -120,7 +120,7 @@ def test_sixteen_bits_are_given_more_room() -> None:
 
 
 @pytest.mark.parametrize(
-    "canaries", [[], [[[float("nan")] * 16] * 3], [[[1.0]]], [[["x"]]], [[], []], [[[0.0] * 16] * 3]]
+    "canaries", [[], True, 3.0, [[[float("nan")] * 16] * 3], [[[1.0]]], [[["x"]]], [[], []], [[[0.0] * 16] * 3]]
 )
 def test_canaries_that_cannot_be_compared_refuse_and_missing_ones_decide_nothing(canaries: Any) -> None:
     exact = passport_of(FakeEncoder())
