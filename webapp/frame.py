@@ -71,6 +71,14 @@ def header(services: Services) -> None:
     )
 
 
+def show_outputs_js(elem_id: str) -> str:
+    """For a run button: on a phone the outputs lie below all inputs, so the page scrolls there."""
+    return f"""() => {{
+    const outputs = document.querySelector('#{elem_id}');
+    if (outputs.getBoundingClientRect().top > innerHeight / 2) outputs.scrollIntoView({{behavior: 'smooth'}});
+}}"""
+
+
 def footer() -> None:
     """What happens to what people drop here."""
     gr.HTML(

@@ -12,19 +12,13 @@ from typing import Any
 
 import gradio as gr
 
-from core.models.spec import Family, ModelSpec
+from core.models.spec import FAMILY_NAMES, ModelSpec
 from core.settings import Settings
 from webapp import static_files
 from webapp.side_panel import size_text
 from webapp.text import WORDS, Language, say
 from webapp.text.models import ADVICE_ZH
 
-FAMILY_NAMES: dict[Family, str] = {
-    "openai_clip": "OpenAI CLIP",
-    "open_clip": "OpenCLIP",
-    "torchvision": "torchvision",
-    "efficientnet_lite": "EfficientNet-Lite",
-}
 MAX_PICKED = 16
 _JS_WORDS = (
     *("model", "dim", "input", "params", "text", "none", "one", "several"),

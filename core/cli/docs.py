@@ -16,15 +16,8 @@ import typer
 from core.errors import InputError, WorkbenchError
 from core.models import catalogue, weights
 from core.models.fetch import HUB_URL
-from core.models.spec import ModelSpec
+from core.models.spec import FAMILY_NAMES, ModelSpec
 from core.settings import REPO_DIR
-
-_FAMILY_NAMES = {
-    "openai_clip": "OpenAI CLIP",
-    "open_clip": "OpenCLIP",
-    "torchvision": "torchvision",
-    "efficientnet_lite": "EfficientNet-Lite",
-}
 
 
 def models_table() -> str:
@@ -32,7 +25,7 @@ def models_table() -> str:
     rows = [
         (
             f"`{spec.id}`",
-            _FAMILY_NAMES[spec.family],
+            FAMILY_NAMES[spec.family],
             str(spec.dim or "–"),
             str(spec.input_px or "–"),
             f"{spec.params_m:.1f} M" if spec.params_m else "–",

@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Family = Literal["openai_clip", "open_clip", "torchvision", "efficientnet_lite"]
+FAMILY_NAMES: dict[Family, str] = {
+    "openai_clip": "OpenAI CLIP",
+    "open_clip": "OpenCLIP",
+    "torchvision": "torchvision",
+    "efficientnet_lite": "EfficientNet-Lite",
+}
 Activation = Literal["gelu", "quickgelu", "relu", "silu", "relu6"]
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

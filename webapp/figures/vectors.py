@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.types import VectorTable
+from core.vectorize.ensemble import unit_rows
 from webapp.figures.drawing import COLOURS, Card, Drawing, base_layout, literal, shorten
 from webapp.text import Language, say
 
@@ -33,12 +34,6 @@ TSNE_MIN_ROWS = 4
 
 
 # ------------------------------------------------------------------ numbers
-
-
-def unit_rows(vectors_ND: np.ndarray) -> np.ndarray:
-    """Rows of length one; a zero row stays zero. float32 `[N, D]`."""
-    norms_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
-    return np.divide(vectors_ND, norms_N1, out=np.zeros_like(vectors_ND, dtype=np.float32), where=norms_N1 > 0)
 
 
 def cosines(vectors_ND: np.ndarray) -> np.ndarray:

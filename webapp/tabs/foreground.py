@@ -45,6 +45,7 @@ from webapp.foregrounding import (
     parse_boxes,
 )
 from webapp.foregrounding import run as foregrounding
+from webapp.frame import show_outputs_js
 from webapp.services import COMPUTE, COMPUTE_LIMIT, Services
 from webapp.text import Language, in_both, label, say
 from webapp.text.models import ADVICE_ZH
@@ -60,16 +61,11 @@ PRESETS_AT_FIRST: dict[Group, list[str]] = {
     "neutral": [],
 }
 RESULT_LIFE_S = 6 * 3600
-"""A result is forgotten as late as uploads and files are (`webapp.app.CACHE_SWEEP_S`)."""
+"""A result is forgotten as late as uploads and files are (`webapp.scratch.KEEP_S`)."""
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
 COMPUTES: dict[str, Any] = {**PRIVATE, "concurrency_id": COMPUTE, "concurrency_limit": COMPUTE_LIMIT}
-
-SHOW_STATUS_JS = """() => {  // on a phone the outputs lie below all inputs
-    const outputs = document.querySelector('#fg-outputs');
-    if (outputs.getBoundingClientRect().top > innerHeight / 2) outputs.scrollIntoView({behavior: 'smooth'});
-}"""
 
 Updates = dict[Any, Any]
 """Component → its new value or properties: what a handler returns or yields."""
@@ -638,7 +634,7 @@ def _wire_run(parts: Parts, services: Services, shelf: Shelf, cache: FeatureCach
     pressed = parts.examples.click(example, None, [parts.image, parts.source], **AT_ONCE)
     # First what shows that the click was heard: the run itself may have to wait for others'.
     jobs = [
-        start(begin, None, [*switches, parts.status, parts.results], js=SHOW_STATUS_JS, **AT_ONCE).then(
+        start(begin, None, [*switches, parts.status, parts.results], js=show_outputs_js("fg-outputs"), **AT_ONCE).then(
             run, _inputs(parts), outputs, **COMPUTES
         )
         for start in (parts.run.click, pressed.success)

@@ -24,6 +24,7 @@ from webapp.api import vectorize as api
 from webapp.figures import vector_panels as panels
 from webapp.figures import vectors as figures
 from webapp.figures.drawing import Drawing
+from webapp.frame import show_outputs_js
 from webapp.model_picker import ModelPicker, picker_value
 from webapp.plot import Plot
 from webapp.services import COMPUTE, COMPUTE_LIMIT, Services
@@ -47,11 +48,6 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
 COMPUTES: dict[str, Any] = {**PRIVATE, "concurrency_id": COMPUTE, "concurrency_limit": COMPUTE_LIMIT}
 SEEN_COMPUTES: dict[str, Any] = {**COMPUTES, "show_progress": "minimal"}
-
-SHOW_STATUS_JS = """() => {  // on a phone the outputs lie below all inputs
-    const outputs = document.querySelector('#vz-outputs');
-    if (outputs.getBoundingClientRect().top > innerHeight / 2) outputs.scrollIntoView({behavior: 'smooth'});
-}"""
 
 Updates = dict[Any, Any]
 """Component → its new value or properties: what a handler returns or yields."""
@@ -348,7 +344,7 @@ def _wire_run(parts: Parts, services: Services) -> None:
     outputs = [*switches, parts.status, parts.progress, *result_outputs]
     photos = parts.examples.click(example_files, None, parts.files, **AT_ONCE)
     jobs = [
-        start(begin, None, begun, js=SHOW_STATUS_JS, **AT_ONCE).then(run, inputs, outputs, **COMPUTES)
+        start(begin, None, begun, js=show_outputs_js("vz-outputs"), **AT_ONCE).then(run, inputs, outputs, **COMPUTES)
         for start in (parts.run.click, photos.then)
     ]
     parts.stop.click(stopped, parts.progress, [*switches, parts.status], cancels=jobs, **AT_ONCE)
