@@ -4,7 +4,8 @@
     python -m experiments.train_demo_clip train       train; started again, it goes on from its last checkpoint
     python -m experiments.train_demo_clip evaluate    figures on held-out data, written to the model card
     python -m experiments.train_demo_clip export      weights/demo from the last checkpoint
-    python -m experiments.train_demo_clip all         the four in order
+    python -m experiments.train_demo_clip composites  held-out pictures for `python -m core foreground evaluate`
+    python -m experiments.train_demo_clip all         prepare, train, export, evaluate
 
 Everything it makes on the way stays in `--work_dir`, outside the repository.
 """
@@ -242,6 +243,19 @@ def evaluate(work_dir: Path, output_dir: Path, command: str, device: str = "cpu"
     return card.write_card(output_dir, figures, training, command)
 
 
+def composites(work_dir: Path, output_dir: Path) -> Path:
+    """Writes the pictures of the card's foreground figure as files; returns the truth's path.
+
+    Raises:
+        InputError: the data are not prepared, or `output_dir` holds something else.
+    """
+    from experiments.demo_clip import composites as pictures
+    from experiments.demo_clip.data import Composer
+
+    composer = Composer(work_dir, role="near", backgrounds="held_out", heads="held_out")
+    return pictures.write(composer, output_dir)
+
+
 def _validation_rows(log: Path) -> list[dict[str, str]]:
     """The log's rows with validation figures; a step trained twice, after an interruption, counts once."""
     if not log.is_file():
@@ -313,9 +327,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.train_demo_clip", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("what", choices=("prepare", "train", "export", "evaluate", "all"))
+    parser.add_argument("what", choices=("prepare", "train", "export", "evaluate", "composites", "all"))
     parser.add_argument("--work_dir", "--work-dir", type=Path, default=DEFAULT_WORK_DIR)
     parser.add_argument("--output_dir", "--output-dir", type=Path, default=DEFAULT_OUTPUT_DIR)
+    parser.add_argument("--output", type=Path, help="composites: the folder to write; by default in --work_dir")
     parser.add_argument("--steps", type=int, default=Plan.steps)
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--lr", type=float, default=Plan.lr)
@@ -338,6 +353,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.what in ("evaluate", "all"):
             command = f"python -m experiments.train_demo_clip train --devices {plan.devices} --steps {plan.steps}"
             print(evaluate(options.work_dir, options.output_dir, f"{command} --seed {plan.seed} --lr {plan.lr}"))
+        if options.what == "composites":
+            truth = composites(options.work_dir, options.output or options.work_dir / "composites")
+            where = f"--images {truth.parent / 'images'} --truth {truth}"
+            print(f"python -m core foreground evaluate {where} --model demo_clip --treatments raw_crop")
     except WorkbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

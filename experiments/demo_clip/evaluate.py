@@ -17,12 +17,12 @@ from sklearn.metrics import roc_auc_score
 from core.foreground.prompts import COCO_80, NOTE_NEGATIVE, NOTE_POSITIVE, with_article
 from core.pose.text import CAPTIONS, bins, caption_numbers
 from experiments.demo_clip.artwork import Artwork
-from experiments.demo_clip.data import IMAGE_PX, OBJECT_GROUPS, Composer, name_prompts, templated
+from experiments.demo_clip.composites import foreground_pictures
+from experiments.demo_clip.data import IMAGE_PX, Composer, name_prompts, templated
 from experiments.demo_clip.heads import HeadBank
 from experiments.demo_clip.model import MEAN, STD, encode_trimmed, tokenizer
 
 COMPOSITES = 1_000
-FOREGROUND_EACH = 600  # whole objects; fragments; backgrounds
 SEED = 99
 
 
@@ -104,26 +104,13 @@ def _coco(model: CLIP, pixels_BCHW: torch.Tensor, class_B: np.ndarray, numbers: 
 
 
 def _foreground(model: CLIP, composer: Composer) -> Figure:
-    """AUROC of `p_pos_sum`: whole objects on backgrounds against fragments and bare backgrounds.
-
-    Objects are people, animals, food, vehicles, activities and things; symbols and flags stand for nothing that the
-    prompts name. Trees are left out, because "tree" is one of the negative prompts.
-    """
-    rng = np.random.default_rng(SEED)
-    objects = [
-        number
-        for number in composer.known_classes
-        if composer.classes[number].group in (1, *OBJECT_GROUPS) and "tree" not in composer.classes[number].name
-    ]
-    whole, _ = composer.singles(rng, rng.choice(objects, FOREGROUND_EACH, replace=False))
-    parts, _ = composer.fragments(rng, rng.choice(objects, FOREGROUND_EACH))
-    bare, _ = composer.backgrounds_only(rng, FOREGROUND_EACH)
+    """AUROC of `p_pos_sum`: whole objects on backgrounds against fragments and bare backgrounds."""
+    pixels, truth = foreground_pictures(composer)
     positive = list(dict.fromkeys([*NOTE_POSITIVE, *(with_article(name) for name in COCO_80)]))
     prompts = text_vectors(model, [*positive, *NOTE_NEGATIVE])
-    vectors = image_vectors(model, torch.cat([whole, parts, bare]))
+    vectors = image_vectors(model, pixels)
     logits = model.logit_scale.exp().item() * vectors @ prompts.T
     p_pos_sum = logits.softmax(dim=1)[:, : len(positive)].sum(dim=1).numpy()
-    truth = np.arange(3 * FOREGROUND_EACH) < FOREGROUND_EACH
     title = "Whole objects against fragments and backgrounds (`p_pos_sum` of the note's prompts): AUROC"
     return Figure("foreground_auroc", title, float(roc_auc_score(truth, p_pos_sum)), len(truth), 0.95)
 
