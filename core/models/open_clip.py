@@ -130,7 +130,7 @@ class OpenClipEncoder(ModuleEncoder):
             return super().encode_texts(texts)
         if not texts:
             return torch.zeros(0, self.dim, device=self.device), []
-        tokens_KT = self._tokenizer(list(texts), self.context_length)
+        tokens_KT = self.tokenize(texts)
         # in order of length, so that a batch of short captions is cut short though a long one is among the texts
         lengths_K = _lengths(tokens_KT)
         order_K = torch.argsort(lengths_K, stable=True)
@@ -138,7 +138,7 @@ class OpenClipEncoder(ModuleEncoder):
         with torch.inference_mode():
             for rows_B in order_K.split(CAPTIONS_AT_ONCE):
                 longest = int(lengths_K[rows_B].max())
-                features_KD[rows_B.to(self.device)] = self._encode_tokens(
+                features_KD[rows_B.to(self.device)] = self.encode_tokens(
                     tokens_KT[rows_B].to(self.device), longest
                 ).float()
         return features_KD, self._cut_notices(texts, tokens_KT)
@@ -171,8 +171,16 @@ class OpenClipEncoder(ModuleEncoder):
                 self._features(torch.zeros(1, 3, side_px, side_px, device=self.device, dtype=self.dtype)).shape[1]
             )
 
-    def _encode_tokens(self, tokens_BT: torch.Tensor, longest: int) -> torch.Tensor:
-        """Text features; computes only the first `longest` tokens where that changes nothing."""
+    def tokenize(self, texts: Sequence[str]) -> torch.Tensor:
+        """int64 `tokens_KT` on the CPU, padded with zeros to the context length; longer texts are cut."""
+        return self._tokenizer(list(texts), self.context_length)
+
+    def encode_tokens(self, tokens_BT: torch.Tensor, longest: int | None = None) -> torch.Tensor:
+        """Text features `[B, D]` in the module's dtype, with gradients where the caller has them on.
+
+        Computes only the first `longest` tokens, by default those of the longest text, where that changes nothing.
+        """
+        longest = int(_lengths(tokens_BT).max()) if longest is None else longest
         tower = self.module if isinstance(self.module, open_clip.CLIP) else self.module.text
         pool = tower.text_pool_type if isinstance(self.module, open_clip.CLIP) else tower.pool_type
         causal = getattr(tower, "attn_mask", None) is not None
@@ -216,7 +224,7 @@ def _tokenizer(settings: str) -> open_clip.SimpleTokenizer:
 
 def _lengths(tokens_KT: torch.Tensor) -> torch.Tensor:
     """Tokens up to and with the last that is not padding (0)."""
-    positions_T = torch.arange(1, tokens_KT.shape[1] + 1)
+    positions_T = torch.arange(1, tokens_KT.shape[1] + 1, device=tokens_KT.device)
     return ((tokens_KT != 0) * positions_T).amax(dim=1)
 
 
