@@ -1,0 +1,189 @@
+"""Captions → unit vectors, through the model manager and its text cache.
+
+    yaw, pitch, roll (deg) ─text.py─▶ captions ─text tower, cached─▶ features_KD ─L2─▶ units_ND
+
+A caption costs the text tower once per weights, dtype and kind of device: the 45 discrete ones are a table of 45 rows.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import Cancelled, InputError, Unsupported
+from core.pose.text import describe
+from core.types import Notice
+
+if TYPE_CHECKING:
+    from core.models.encoder import Encoder
+    from core.models.manager import ModelManager
+
+DEMO_MODEL = "demo_clip"
+SPEC_MODEL = "openai_clip_vit_b32"
+CAPTIONS_AT_ONCE = 256  # between two looks at `cancel`
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a pose is put into words; see `text.describe`.
+
+    Attributes:
+        continuous: the numbers themselves instead of the table's words.
+        expression, light: a word or two, or empty.
+        template: text with one `{}`.
+    """
+
+    continuous: bool = False
+    expression: str = ""
+    light: str = ""
+    template: str = "{}"
+
+    def captions(self, angles_deg_N3: npt.ArrayLike) -> list[str]:
+        """One caption for each pose. Raises `InputError` as `text.describe`."""
+        count = len(np.atleast_2d(np.asarray(angles_deg_N3, dtype=object)))
+        return describe(
+            angles_deg_N3,
+            continuous=self.continuous,
+            expressions=[self.expression.strip()] * count if self.expression.strip() else None,
+            lights=[self.light.strip()] * count if self.light.strip() else None,
+            template=self.template,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """N captions and their embeddings.
+
+    Attributes:
+        captions: N, as given.
+        units_ND: float32 `[N, D]`, rows of length 1.
+        model: id, weights_sha256, device, dtype.
+        load_s, seconds: of loading the model (0.0 if it was there), and of everything after it.
+        notices: captions that were cut, and what the manager did on the user's behalf.
+    """
+
+    captions: tuple[str, ...]
+    units_ND: np.ndarray
+    model: dict[str, str]
+    load_s: float
+    seconds: float
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def dim(self) -> int:
+        return int(self.units_ND.shape[1])
+
+
+def default_model(weights_dir: Path) -> str:
+    """OpenAI's ViT-B/32 if its weights are here, else another CLIP whose weights are, else the built-in one."""
+    from core.models import catalogue, weights
+
+    usable = [spec for spec in catalogue.specs(weights_dir) if spec.has_text and not spec.problem]
+    real = [spec.id for spec in usable if spec.id != DEMO_MODEL and weights.locate(spec, weights_dir)]
+    return SPEC_MODEL if SPEC_MODEL in real else real[0] if real else DEMO_MODEL
+
+
+def embed_poses(
+    angles_deg_N3: npt.ArrayLike,
+    manager: ModelManager,
+    model: str,
+    wording: Wording | None = None,
+    *,
+    device: str = "auto",
+    dtype: str = "fp32",
+    cancel: threading.Event | None = None,
+) -> Embedded:
+    """Poses → captions → embeddings. Raises as `text.describe` and `embed_captions`."""
+    captions = (wording or Wording()).captions(angles_deg_N3)
+    return embed_captions(captions, manager, model, device=device, dtype=dtype, cancel=cancel)
+
+
+def embed_captions(
+    captions: Sequence[str],
+    manager: ModelManager,
+    model: str,
+    *,
+    device: str = "auto",
+    dtype: str = "fp32",
+    cancel: threading.Event | None = None,
+) -> Embedded:
+    """N captions, repeated or not → their embeddings, in order.
+
+    Args:
+        model: catalogue id of a model with a text tower.
+        dtype: `fp32` is the reference; sixteen bits are quicker where the hardware has them.
+        cancel: looked at after every `CAPTIONS_AT_ONCE` distinct captions.
+
+    Raises:
+        Unsupported: the model has no text tower. Cancelled. UnknownModel, WeightsMissing … as the manager raises.
+    """
+    with manager.lease(model, device, dtype, cancel) as lease:
+        encoder = lease.encoder
+        started = time.perf_counter()
+        units_ND, notices = encode_units(encoder, captions, manager, cancel)
+        return Embedded(
+            captions=tuple(captions),
+            units_ND=units_ND,
+            model=model_facts(encoder),
+            load_s=lease.load_s,
+            seconds=time.perf_counter() - started,
+            notices=(*lease.notices, *notices),
+        )
+
+
+def encode_units(
+    encoder: Encoder, captions: Sequence[str], manager: ModelManager, cancel: threading.Event | None = None
+) -> tuple[np.ndarray, list[Notice]]:
+    """As `embed_captions`, with an encoder already lent: (`units_ND`, notices)."""
+    require_text(encoder)
+    if not captions:
+        raise InputError("There is no caption to encode.")
+    distinct = list(dict.fromkeys(captions))
+    parts, notices = [], []
+    for begin in range(0, len(distinct), CAPTIONS_AT_ONCE):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("Stopped.")
+        features_KD, cut = manager.text_cache.encode(encoder, distinct[begin : begin + CAPTIONS_AT_ONCE])
+        parts.append(unit_rows(features_KD))
+        notices += cut
+    units_KD = np.concatenate(parts)
+    if len(distinct) == len(captions):
+        return units_KD, notices
+    row_of = {caption: row for row, caption in enumerate(distinct)}
+    return units_KD[[row_of[caption] for caption in captions]], notices
+
+
+def unit_rows(features_ND: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1, float32; a row of zeros stays."""
+    lengths_N1 = np.linalg.norm(features_ND.astype(np.float64), axis=1, keepdims=True)
+    units_ND: np.ndarray = (features_ND / np.where(lengths_N1 > 0, lengths_N1, 1.0)).astype(np.float32)
+    return units_ND
+
+
+def require_text(encoder: Encoder) -> None:
+    """Raises `Unsupported` for a model without a text tower."""
+    if not encoder.spec.has_text:
+        raise Unsupported(
+            f"{encoder.spec.id} has no text tower, so it cannot encode a pose in words.",
+            where=encoder.spec.id,
+            next_step="Choose a CLIP model; demo_clip is always there.",
+        )
+
+
+def model_facts(encoder: Encoder) -> dict[str, str]:
+    """What made a vector: id, weights_sha256, device, dtype."""
+    from core.models.device import dtype_name
+
+    return {
+        "id": encoder.spec.id,
+        "weights_sha256": encoder.weights_sha256,
+        "device": str(encoder.device),
+        "dtype": dtype_name(encoder.dtype),
+    }
