@@ -7,14 +7,17 @@ No torch at import.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.models.encoder import Encoder
+
+if TYPE_CHECKING:
+    import torch
 
 FORMAT = 1
 
@@ -33,6 +36,7 @@ MIN_COSINE_FP32 = 0.9999
 MIN_COSINE_16_BIT = 0.99
 
 CanaryVectors = list[list[float]]
+_THEN = ", then "
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,26 @@ def model_passport(encoder: Encoder) -> dict[str, Any]:
     }
 
 
+def merged_passport(passports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The passport of one member whose rows were computed in several ways, because it had to move during the run.
+
+    Args:
+        passports: `model_passport` of the same model each time, in the order of use; at least one.
+
+    What differs (device, dtype, preprocessing mode) is joined: `float16, then float32`. So nobody who compares takes the
+    rows for those of one dtype.
+    """
+    merged = dict(passports[0])
+    for passport in passports[1:]:
+        for key, value in passport.items():
+            before = merged[key]
+            if isinstance(value, Mapping):
+                merged[key] = merged_passport([before, value])
+            elif isinstance(before, str) and value not in before.split(_THEN):
+                merged[key] = f"{before}{_THEN}{value}"
+    return merged
+
+
 def table_passport(
     member_passports: Sequence[Mapping[str, Any]],
     normalize: bool,
@@ -92,12 +116,15 @@ def canary_images() -> tuple[np.ndarray, ...]:
     return _ramps(180, 240), _board(300, 260), _noise(97, 131)
 
 
-def canary_vectors(encoder: Encoder) -> CanaryVectors:
-    """The raw features of the canary images, five significant digits."""
+def canary_vectors(encoder: Encoder, encode: Callable[[torch.Tensor], np.ndarray] | None = None) -> CanaryVectors:
+    """The raw features of the canary images, five significant digits.
+
+    `encode`: how to run the encoder, pixels → `features_BD`, where memory may be short (`BatchRunner.encode`).
+    """
     import torch
 
     pixels = torch.stack([encoder.preprocess(image) for image in canary_images()])
-    features_BD = encoder.encode_images(pixels).cpu().numpy()
+    features_BD = encode(pixels) if encode else encoder.encode_images(pixels).cpu().numpy()
     return [[float(f"{value:.5g}") for value in row] for row in features_BD.tolist()]
 
 

@@ -175,7 +175,7 @@ class _Job:
         self._features: dict[str, np.ndarray] = {}  # model id → [N, D_m]
         self._have: dict[str, np.ndarray] = {}  # model id → bool [N]
         self._members: dict[str, Member] = {}
-        self._passports: dict[str, dict[str, Any]] = {}
+        self._passports: dict[str, list[dict[str, Any]]] = {}  # one each time it computed in another way; now last
         self._probes: dict[str, _Probe] = {}
         self._ms_N = np.zeros(len(sources), dtype=np.float32)
 
@@ -417,7 +417,7 @@ class _Job:
         with self._lock:
             member = self._members[encoder.spec.id]
             if (member.device, member.dtype) != (device, dtype):
-                self._passports[encoder.spec.id] = model_passport(encoder)
+                self._passports[encoder.spec.id].append(model_passport(encoder))
             self._members[encoder.spec.id] = replace(
                 member, device=device, dtype=dtype, encode_s=member.encode_s + encode_s
             )
@@ -428,14 +428,14 @@ class _Job:
         known = [place for place, file in enumerate(files) if file is not None]
         if self._journal is None or not known:
             return
-        keys = {model_id: passport_key(self._passports[model_id]) for model_id in features}
+        keys = {model_id: passport_key(self._passports[model_id][-1]) for model_id in features}
         found = [file for file in files if file is not None]
         self._journal.append(keys, found, ms_B[known], {m: part[known] for m, part in features.items()})
 
     def _restore(self, journal: Journal, models: list[str]) -> None:
         """Takes over rows whose file, weights, preprocessing, dtype and libraries are still the same."""
         row_of = {file: row for row, source in enumerate(self._sources) if (file := identity(source)) is not None}
-        keys = {model_id: passport_key(self._passports[model_id]) for model_id in models}
+        keys = {model_id: passport_key(self._passports[model_id][-1]) for model_id in models}
         restored: set[int] = set()
         unused = 0
         for block in journal.blocks():
@@ -474,15 +474,15 @@ class _Job:
             dtype=dtype_name(encoder.dtype),
             gmacs=encoder.spec.gmacs,
         )
-        self._passports[model_id] = model_passport(encoder)
-        self._probes[model_id] = _probe(encoder)
+        self._passports[model_id] = [model_passport(encoder)]
+        self._probes[model_id] = _probe(self._manager, encoder)
         if model_id not in self._features:
             self._features[model_id] = np.zeros((len(self._sources), encoder.dim), dtype=np.float32)
             self._have[model_id] = np.zeros(len(self._sources), dtype=bool)
         self._note(lease.notices)
 
     def _result(self) -> VectorTable:
-        from core.models.passport import table_passport
+        from core.models.passport import merged_passport, table_passport
 
         models = self._request.models
         whole_N = np.all([self._have[model_id] for model_id in models], axis=0)
@@ -500,7 +500,7 @@ class _Job:
                 for model_id, (start, stop) in zip(models, columns, strict=True)
             ),
             passport=table_passport(
-                [self._passports[model_id] for model_id in models],
+                [merged_passport(self._passports[model_id]) for model_id in models],
                 self._request.normalize,
                 [self._probes[model_id].canaries for model_id in models],
             ),
@@ -683,17 +683,19 @@ class _Probe:
 _probes: weakref.WeakKeyDictionary[Encoder, _Probe] = weakref.WeakKeyDictionary()
 
 
-def _probe(encoder: Encoder) -> _Probe:
+def _probe(manager: ModelManager, encoder: Encoder) -> _Probe:
     known = _probes.get(encoder)
     if known is None:
-        known = _probes[encoder] = _new_probe(encoder)
+        known = _probes[encoder] = _new_probe(manager, encoder)
     return known
 
 
-def _new_probe(encoder: Encoder) -> _Probe:
-    """Encodes the canary images and watches how large the modules' outputs get."""
+def _new_probe(manager: ModelManager, encoder: Encoder) -> _Probe:
+    """Encodes the canary images, in as small batches as it takes, and watches how large the modules' outputs get."""
     import torch
 
+    from core.models.batching import BatchRunner
+    from core.models.device import dtype_name
     from core.models.passport import canary_images, canary_vectors
 
     here = threading.get_ident()  # others may be using the module
@@ -705,8 +707,10 @@ def _new_probe(encoder: Encoder) -> _Probe:
             largest_bytes = max(largest_bytes, output.numel() * output.element_size())
 
     hooks = [module.register_forward_hook(watch) for module in encoder.module.modules()]
+    device, dtype = str(encoder.device), dtype_name(encoder.dtype)
     try:
-        canaries = canary_vectors(encoder)
+        with BatchRunner(manager, encoder.spec.id, device=device, dtype=dtype) as runner:
+            canaries = canary_vectors(encoder, runner.encode)
     finally:
         for hook in hooks:
             hook.remove()

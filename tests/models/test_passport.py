@@ -15,7 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.models import catalogue, passport, weights
-from core.models.passport import canary_images, canary_vectors, compare, model_passport, table_passport
+from core.models.passport import (
+    canary_images,
+    canary_vectors,
+    compare,
+    merged_passport,
+    model_passport,
+    table_passport,
+)
 from tests.fakes import FakeEncoder, fake_spec
 
 GOLDEN = ["a0531b5c2bd0c7a3", "0fb35ff0bcaceb87", "822a70c0ca689a5a"]
@@ -126,6 +133,20 @@ def test_canaries_that_cannot_be_compared_refuse_and_missing_ones_decide_nothing
     exact = passport_of(FakeEncoder())
     comparison = compare(edited(exact, "canaries", to=canaries), exact)
     assert bool(comparison.refused) == bool(canaries)
+
+
+def test_rows_of_two_dtypes_are_passed_off_as_neither() -> None:
+    """A model that ran out of memory in fp16 on the GPU goes on in fp32 on the CPU: one table, two kinds of rows."""
+    exact = model_passport(FakeEncoder())
+    fast = {**exact, "dtype": "float16", "device": "cuda", "preprocessing": {**exact["preprocessing"], "mode": "fast"}}
+    merged = merged_passport([fast, exact, exact])
+    assert (merged["dtype"], merged["device"]) == ("float16, then float32", "cuda, then cpu")
+    assert merged["preprocessing"]["mode"] == "fast, then reference"
+    assert {key for key in exact if merged[key] != exact[key]} == {"dtype", "device", "preprocessing"}
+    for other in (fast, exact):
+        comparison = compare(table_passport([merged], False), table_passport([other], False))
+        assert not comparison.refused and len(comparison.warnings) == 3
+    assert merged_passport([exact]) == exact
 
 
 EXACT = passport_of(FakeEncoder())
