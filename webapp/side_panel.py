@@ -1,4 +1,4 @@
-"""The side panel: which models are in memory, where, how large, whether they work; a button that frees the idle ones.
+"""The side panel: which models are in memory, where, how large, whether they work; buttons that free one or all idle.
 
 The header's button opens it. While it can be seen it asks for the state every few seconds (one small request past the
 queue); closed, or in a browser tab in the background, it asks nothing.
@@ -33,9 +33,14 @@ const toggle = open => {{
 document.addEventListener('models-panel', () => toggle(panel.hidden));
 panel.addEventListener('keydown', event => event.key === 'Escape' && toggle(false));
 element.querySelector('.close').addEventListener('click', () => toggle(false));
-unload.addEventListener('click', () => {{
-  unload.disabled = true;
-  server.unload_idle().then(show, () => {{}}).finally(() => unload.disabled = false);
+const free = (pressed, id) => {{
+  pressed.disabled = true;
+  server.unload_idle(id).then(show, () => {{}}).finally(() => pressed.disabled = false);
+}};
+unload.addEventListener('click', () => free(unload, ''));
+list.addEventListener('click', event => {{
+  const pressed = event.target.closest('button[data-model]');
+  if (pressed) free(pressed, pressed.dataset.model);
 }});
 document.addEventListener('visibilitychange', refresh);
 const timer = setInterval(() => element.isConnected ? refresh() : clearInterval(timer), {REFRESH_MS});
@@ -45,13 +50,14 @@ const timer = setInterval(() => element.isConnected ? refresh() : clearInterval(
 def build(services: Services) -> None:
     """The panel, closed."""
 
-    # Gradio hands a server function what the browser sent first; these need nothing but the visitor's language.
+    # Gradio hands a server function what the browser sent first.
     def models_html(_sent: object, request: gr.Request) -> str:
         return render(services.manager.status(), services.language(request))
 
-    def unload_idle(_sent: object, request: gr.Request) -> str:
+    def unload_idle(model_id: object, request: gr.Request) -> str:
+        """One model if it is idle; all that are, for an empty id."""
         language = services.language(request)
-        count = services.manager.unload()
+        count = services.manager.unload(str(model_id) if model_id else None)
         note = say(language, "models_unloaded", count=count) if count else say(language, "models_nothing_to_unload")
         return render(services.manager.status(), language, note)
 
@@ -90,9 +96,12 @@ def _row(model: ModelStatus, language: Language) -> str:
     else:
         kind, state = "idle", say(language, "models_ready")
     facts = (model.device, model.dtype, size_text(model.size_bytes))
+    name = html.escape(model.model_id)
+    unload = html.escape(say(language, "models_unload_one", model=model.model_id))
+    button = f'<button data-model="{name}" aria-label="{unload}" title="{unload}">×</button>' if kind == "idle" else ""
     return (
-        f'<li class="{kind}"><b>{html.escape(model.model_id)}</b><em>{html.escape(state)}</em>'
-        f"<span>{html.escape(' · '.join(facts))}</span></li>"
+        f'<li class="{kind}"><b>{name}</b><em>{html.escape(state)}</em>'
+        f"<span>{html.escape(' · '.join(facts))}</span>{button}</li>"
     )
 
 

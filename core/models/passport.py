@@ -74,8 +74,8 @@ def merged_passport(passports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     Args:
         passports: `model_passport` of the same model each time, in the order of use; at least one.
 
-    What differs (device, dtype, preprocessing mode) is joined: `float16, then float32`. So nobody who compares takes the
-    rows for those of one dtype.
+    What differs (device, dtype, preprocessing mode) is joined, `float16, then float32`, so that nobody who compares
+    takes the rows for those of one dtype.
     """
     merged = dict(passports[0])
     for passport in passports[1:]:

@@ -28,6 +28,12 @@ def test_every_model_shows_where_how_large_and_what_it_does() -> None:
     assert "<b>vit&lt;b&gt;</b>" in page, "a custom model's folder name is not markup"
 
 
+def test_only_an_idle_model_can_be_unloaded_alone() -> None:
+    models = [IDLE, replace(IDLE, model_id="busy", leases=2), replace(IDLE, model_id="coming", state="loading")]
+    page = render(models, "en")
+    assert page.count("<button") == 1 and 'data-model="vit&lt;b&gt;"' in page and 'title="Unload vit&lt;b&gt;"' in page
+
+
 def test_nothing_loaded_is_said_in_the_visitors_language() -> None:
     assert "None loaded yet." in render([], "en") and "尚未加载模型" in render([], "zh")
     assert "Unloaded: 2." in render([], "en", "Unloaded: 2.")

@@ -30,6 +30,7 @@ MODELS_PANEL = {
     "models_hint": "A model is loaded when a run needs it, and leaves memory when it has not been used for a while.",
     "models_none": "None loaded yet.",
     "models_unload": "Unload idle models",
+    "models_unload_one": "Unload {model}",
     "models_unloaded": "Unloaded: {count}.",
     "models_nothing_to_unload": "Nothing to unload.",
     "models_busy": "at work",

@@ -25,6 +25,7 @@ MODELS_PANEL = {
     "models_hint": "运行时按需加载模型，闲置一段时间后自动移出内存。",
     "models_none": "尚未加载模型。",
     "models_unload": "卸载空闲模型",
+    "models_unload_one": "卸载 {model}",
     "models_unloaded": "已卸载 {count} 个。",
     "models_nothing_to_unload": "没有可卸载的模型。",
     "models_busy": "运行中",
