@@ -52,6 +52,10 @@ _PUBLIC = {
     "components_from_mask": ("core.foreground.components", "from_mask"),
     "score_foreground": ("core.foreground.pipeline", "score_all"),
     "explain_scores": ("core.foreground.explain", "explain"),
+    "describe_pose": ("core.pose.text", "describe"),
+    "encode_pose": ("core.pose.embedding", "embed_poses"),
+    "guess_pose": ("core.pose.zero_shot", "zero_shot"),
+    "PoseWording": ("core.pose.embedding", "Wording"),
 }
 
 __all__ = sorted(_PUBLIC)

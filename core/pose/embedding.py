@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import Cancelled, InputError, Unsupported
+from core.errors import Cancelled, InputError, Unsupported, WeightsMissing
 from core.pose.text import describe
 from core.types import Notice
 
 if TYPE_CHECKING:
     from core.models.encoder import Encoder
-    from core.models.manager import ModelManager
+    from core.models.manager import Lease, ModelManager
 
 DEMO_MODEL = "demo_clip"
 SPEC_MODEL = "openai_clip_vit_b32"
@@ -124,7 +125,7 @@ def embed_captions(
     Raises:
         Unsupported: the model has no text tower. Cancelled. UnknownModel, WeightsMissing … as the manager raises.
     """
-    with manager.lease(model, device, dtype, cancel) as lease:
+    with lend_text_model(manager, model, device, dtype, cancel) as lease:
         encoder = lease.encoder
         started = time.perf_counter()
         units_ND, notices = encode_units(encoder, captions, manager, cancel)
@@ -142,7 +143,6 @@ def encode_units(
     encoder: Encoder, captions: Sequence[str], manager: ModelManager, cancel: threading.Event | None = None
 ) -> tuple[np.ndarray, list[Notice]]:
     """As `embed_captions`, with an encoder already lent: (`units_ND`, notices)."""
-    require_text(encoder)
     if not captions:
         raise InputError("There is no caption to encode.")
     distinct = list(dict.fromkeys(captions))
@@ -167,14 +167,28 @@ def unit_rows(features_ND: np.ndarray) -> np.ndarray:
     return units_ND
 
 
-def require_text(encoder: Encoder) -> None:
-    """Raises `Unsupported` for a model without a text tower."""
-    if not encoder.spec.has_text:
+@contextmanager
+def lend_text_model(
+    manager: ModelManager, model: str, device: str = "auto", dtype: str = "fp32", cancel: threading.Event | None = None
+) -> Iterator[Lease]:
+    """`manager.lease` for a model with a text tower.
+
+    Raises:
+        Unsupported: it has none; told before it is loaded. WeightsMissing: names the model that is always there.
+    """
+    if not manager.find(model).has_text:
         raise Unsupported(
-            f"{encoder.spec.id} has no text tower, so it cannot encode a pose in words.",
-            where=encoder.spec.id,
-            next_step="Choose a CLIP model; demo_clip is always there.",
+            f"{model} has no text tower, so it cannot encode a pose in words.",
+            where=model,
+            next_step=f"Choose a CLIP model; {DEMO_MODEL} is always there.",
         )
+    with ExitStack() as stack:
+        try:
+            lease = stack.enter_context(manager.lease(model, device, dtype, cancel))
+        except WeightsMissing as error:
+            instead = "" if model == DEMO_MODEL else f", or take {DEMO_MODEL}, which is always there"
+            raise WeightsMissing(error.what, where=error.where, next_step=f"{error.next_step}{instead}") from None
+        yield lease
 
 
 def model_facts(encoder: Encoder) -> dict[str, str]:

@@ -36,7 +36,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.pose.angles import wrap_deg
-from core.pose.embedding import Wording, encode_units, model_facts, require_text
+from core.pose.embedding import Wording, encode_units, lend_text_model, model_facts
 from core.types import Notice, Progress, Reject
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class Block:
         angles_deg_N3: float64, wrapped into ±180; NaN in a row with a problem.
         problems: a sentence for each row that cannot be used, else empty.
         wrapped: rows of this block whose angles were beyond ±180.
+        read_bytes: of the file, up to here.
     """
 
     cells: list[list[str]]
@@ -109,6 +110,7 @@ class Block:
     angles_deg_N3: np.ndarray
     problems: list[str]
     wrapped: list[int]
+    read_bytes: int
 
 
 @dataclass(frozen=True)
@@ -202,23 +204,24 @@ def read_blocks(poses: PosesFile) -> Iterator[Block]:
                 cells.append(row)
                 lines.append(reader.line_num)
                 if len(cells) == BLOCK_ROWS:
-                    yield _block(poses, cells, lines)
+                    yield _block(poses, cells, lines, file.buffer.tell())
                     cells, lines = [], []
         except (csv.Error, UnicodeDecodeError) as error:
             reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"is no CSV ({error})"
             raise InputError(f"The file {reason}.", where=f"{poses.path.name}, after line {reader.line_num}") from error
     if cells:
-        yield _block(poses, cells, lines)
+        yield _block(poses, cells, lines, poses.size_bytes)
 
 
-def _block(poses: PosesFile, cells: list[list[str]], lines: list[int]) -> Block:
+def _block(poses: PosesFile, cells: list[list[str]], lines: list[int], read_bytes: int) -> Block:
     columns = poses.angle_columns
     problems = [""] * len(cells)
     width = len(poses.header)
     try:
-        if any(len(row) > width or "_" in "".join(row[column] for column in columns) for row in cells):
+        texts_3N = [[row[column] for row in cells] for column in columns]
+        if max(map(len, cells)) > width or any("_" in "".join(texts_N) for texts_N in texts_3N):
             raise ValueError("some row wants a closer look")  # Python reads 1_0 as ten
-        raw_N3 = np.array([[float(row[column]) for column in columns] for row in cells])
+        raw_N3 = np.array([list(map(float, texts_N)) for texts_N in texts_3N]).T.copy()
         doubtful = np.flatnonzero(~np.isfinite(raw_N3).all(axis=1)).tolist()
     except (ValueError, IndexError):
         raw_N3 = np.full((len(cells), 3), np.nan)
@@ -229,7 +232,7 @@ def _block(poses: PosesFile, cells: list[list[str]], lines: list[int]) -> Block:
         else:
             raw_N3[row], problems[row] = _read_row(cells[row], columns)
     wrapped = np.flatnonzero((np.abs(raw_N3) > 180).any(axis=1)).tolist()
-    return Block(cells, lines, wrap_deg(raw_N3), problems, wrapped)
+    return Block(cells, lines, wrap_deg(raw_N3), problems, wrapped, read_bytes)
 
 
 def _read_row(row: Sequence[str], columns: tuple[int, int, int]) -> tuple[list[float], str]:
@@ -294,9 +297,8 @@ def convert(
         encoder = None
         notices: list[Notice] = []
         if manager is not None and model:
-            lease = stack.enter_context(manager.lease(model, device, dtype, cancel))
+            lease = stack.enter_context(lend_text_model(manager, model, device, dtype, cancel))
             encoder = lease.encoder
-            require_text(encoder)
             notices += lease.notices
         place = output.with_name(f".tmp-{uuid.uuid4().hex[:12]}{output.suffix}")
         stack.callback(place.unlink, missing_ok=True)
@@ -327,7 +329,7 @@ def _run(
     max_values: int | None,
     max_captions: int | None,
 ) -> Iterator[Progress | PosesResult]:
-    rows = usable = wrapped = rejected = read_bytes = 0
+    rows = usable = wrapped = rejected = 0
     wrapped_lines: list[int] = []
     rejects: list[Reject] = []
     preview: list[tuple[int, tuple[float, float, float], str, str]] = []
@@ -368,14 +370,13 @@ def _run(
         wrapped_lines += [block.lines[row] for row in block.wrapped][: WRAPPED_NAMED - len(wrapped_lines)]
         rows += len(block.cells)
         usable += len(good)
-        read_bytes += sum(len(cell) + 1 for row in block.cells for cell in row)
         if max_values is not None and writer.values > max_values:
             raise InputError(
                 f"The output would have more than {max_values:,} numbers.",
                 where=output.suffix,
                 next_step="Choose .npz, which holds each caption's vector once.",
             )
-        expected = max(rows, round(rows * poses.size_bytes / max(read_bytes, 1)))
+        expected = max(rows, round(rows * poses.size_bytes / max(block.read_bytes, 1)))
         yield Progress("poses", rows, expected)
     if not rows:
         raise InputError("The file has a header and no rows.", where=poses.path.name)

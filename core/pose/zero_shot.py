@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import InputError
-from core.pose.embedding import encode_units, model_facts, require_text, unit_rows
+from core.pose.embedding import encode_units, lend_text_model, model_facts, unit_rows
 from core.pose.text import CAPTIONS, PITCH_WORDS, ROLL_WORDS, TEMPLATES, YAW_WORDS
 from core.types import Notice
 
@@ -103,9 +103,8 @@ def zero_shot(
         if template.count("{}") != 1:
             raise InputError("A caption template has exactly one {}.", where=template, next_step="'a face, {}'")
     captions = [template.replace("{}", caption) for caption in CAPTIONS for template in templates]
-    with manager.lease(model, device, dtype, cancel) as lease:
+    with lend_text_model(manager, model, device, dtype, cancel) as lease:
         encoder = lease.encoder
-        require_text(encoder)
         started = time.perf_counter()
         units_KD, notices = encode_units(encoder, captions, manager, cancel)
         texts_45D = unit_rows(units_KD.reshape(len(CAPTIONS), len(templates), -1).mean(axis=1))
