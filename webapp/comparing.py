@@ -31,7 +31,8 @@ from core.runs import (
     default_cache_dir,
     list_folders,
 )
-from core.runs.compare import SEED_KEYS, direction_of
+from core.runs.checkpoint import direction_of
+from core.runs.compare import SEED_KEYS
 from core.settings import REPO_DIR, Settings
 
 RESULTS_DIR = REPO_DIR / "experiments" / "results"

@@ -1,21 +1,24 @@
 """Training runs: recorded, read, judged.
 
-    record.py      what a training writes                        statistics.py  the arithmetic
-    discover.py    finds runs under a root                       compare.py     from runs to a verdict
-    read.py        reads them, incrementally (growing.py)        downsample.py  curves for the screen
-    tables.py      JSONL and CSV     events.py   TensorBoard     upload.py      a stranger's logs
-    trackio.py     SQLite            cache.py    Arrow files (arrow.py)
+    record.py      what a training writes                        compare.py     from runs to a verdict
+    discover.py    finds runs under a root                       checkpoint.py  which number represents a run
+    read.py        reads them, incrementally (growing.py)        statistics.py  the arithmetic
+    tables.py      JSONL and CSV     events.py   TensorBoard     report.py      what a comparison says
+    trackio.py     SQLite            cache.py    Arrow files     bands.py       the mean of several runs, with a band
+    upload.py      a stranger's logs (arrow.py: their buffers)   downsample.py  curves for the screen
     series.py      what a run is     process.py  is it alive?
 
 Nothing here imports torch.
 """
 
+from core.runs.bands import Band, band
 from core.runs.cache import default_cache_dir
-from core.runs.compare import Band, Comparison, Report, band, compare
+from core.runs.compare import compare
 from core.runs.discover import UPLOAD_LIMITS, ReadLimits, RunFolder, list_folders, resolve_folder
 from core.runs.downsample import downsample
 from core.runs.read import RunReader, read_runs
 from core.runs.record import RunRecorder
+from core.runs.report import Comparison, Report
 from core.runs.series import Problem, Run, RunSet, Series, config_differences, config_text
 from core.runs.upload import UploadLimits, stage_upload
 

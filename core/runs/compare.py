@@ -17,166 +17,26 @@ How a verdict comes about, step by step:
 5. **Size.** The difference with its 95 % t interval; what could have been seen; how many more seeds that would take.
 
 Nothing is left out silently: every run that did not count is in `excluded` with the reason.
+
+Step 1 is in `checkpoint.py`, the arithmetic of 4 and 5 in `statistics.py`, what comes out in `report.py`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from core.errors import InputError
 from core.runs import statistics
-from core.runs.series import Run, RunSet, Series, config_differences, config_text
+from core.runs.checkpoint import Chooser, direction_of, number_word
+from core.runs.report import ArmSummary, Comparison, Excluded, Report, RunValue, p_text
+from core.runs.series import Run, RunSet, config_differences, config_text
 
 SEED_KEYS = ("seed", "random_seed", "seed_everything", "_seed")
 DEFAULT_BASELINE = "mlp"
-
-_LOWER = frozenset(
-    """loss nme error err mae mse rmse rmsd ms millisecond milliseconds s sec secs second seconds time latency duration
-    fr perplexity ppl memory bytes mb gb ece nll bce ce wer cer fid eer brier distance drift miss regret""".split()  # noqa: SIM905
-)
-_HIGHER = frozenset(
-    """acc accuracy map ap rank auc auroc auprc aupr recall iou miou giou precision f1 fscore dice psnr ssim r2 top r
-    cmc correlation pearson spearman throughput mrr ndcg hit hits reward return score bleu rouge likelihood""".split()  # noqa: SIM905
-)
-_RATE = re.compile(
-    r"(per[_\- ]?|(images?|samples?|frames?|tokens?|items?|steps?|rows?|batches|it)/)"
-    r"(s|secs?|seconds?|min|minutes?|hours?)$",
-    re.IGNORECASE,
-)
-
-METHOD = (
-    "Runs are paired by seed. p-values are from a two-sided paired permutation test of the mean difference (exact up "
-    f"to {statistics.EXACT_UP_TO_PAIRS} pairs, {statistics.RANDOM_FLIPS:,} random sign flips above), Holm-adjusted "
-    "over the arms compared. The interval is a 95 % Student t interval of the paired differences. The detectable "
-    "difference is what a paired t test at the strictest Holm level would see with power 0.8, given the spread of the "
-    "differences; with six pairs the permutation test sees it in about 63 % of cases, from seven on in 77 % or more."
-)
-
-
-# ------------------------------------------------------------------------------------------------------------ results
-
-
-@dataclass(frozen=True)
-class Excluded:
-    """A run that did not count, or not fully, and why. `arm` and `seed` are labels, empty where unknown."""
-
-    run_id: str
-    run: str
-    arm: str
-    seed: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class RunValue:
-    """The number that one run enters the comparison with, and the step of the checkpoint it belongs to."""
-
-    run_id: str
-    run: str
-    arm: str
-    seed: str
-    value: float
-    step: int
-
-
-@dataclass(frozen=True)
-class ArmSummary:
-    """One arm by itself.
-
-    Attributes:
-        runs: how many count.
-        mean, interval: with its 95 % t interval; None below two runs.
-        iqm, iqm_interval: interquartile mean with a percentile bootstrap over seeds.
-        iqm_coverage: what that interval truly covers at this number of seeds (nominally 0.95); None below two runs.
-        lowest, highest: values.
-    """
-
-    arm: str
-    runs: int
-    mean: float
-    interval: tuple[float, float] | None
-    iqm: float
-    iqm_interval: tuple[float, float] | None
-    iqm_coverage: float | None
-    lowest: float
-    highest: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One arm against the baseline.
-
-    Attributes:
-        verdict: `better`, `worse`, `no_difference_shown` or `refused`.
-        difference: mean over pairs of arm − baseline; None without a pair.
-        interval: 95 % t interval of it; None below two pairs.
-        p_value: Holm-adjusted; None if refused.
-        pairs: seeds that both have.
-        effect_size: Cohen's d of the paired differences; None if they do not vary.
-        detectable_difference: the smallest true difference seen with power 0.8; None if none can be, with so few pairs.
-        seeds_needed: how many **more** paired seeds it takes to show a difference of the size observed with power 0.8
-            (never less than the test itself needs); 0 if it was shown; None if more than 100,000.
-        baseline, arm: labels.
-        reason: the verdict in words.
-    """
-
-    verdict: str
-    difference: float | None
-    interval: tuple[float, float] | None
-    p_value: float | None
-    pairs: int
-    effect_size: float | None
-    detectable_difference: float | None
-    seeds_needed: int | None
-    baseline: str
-    arm: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """A whole comparison. `to_json` is what `--json` prints."""
-
-    metric: str
-    select_metric: str | None
-    direction: str
-    at: str
-    group_by: tuple[str, ...]
-    baseline: str | None
-    arms: tuple[ArmSummary, ...]
-    comparisons: tuple[Comparison, ...]
-    values: tuple[RunValue, ...]
-    excluded: tuple[Excluded, ...]
-    notes: tuple[str, ...]
-    method: str = METHOD
-
-    def sentence(self, comparison: Comparison) -> str:
-        """One comparison in plain words."""
-        return _sentence(comparison, self.metric)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; numbers that do not exist are null."""
-        from dataclasses import asdict
-
-        plain = asdict(self)
-        ordered = {"comparisons": plain.pop("comparisons"), **plain}
-        return _without_nan(ordered)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _without_nan(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(one) for one in value]
-    return value
 
 
 # ---------------------------------------------------------------------------------------------------------- comparing
@@ -212,7 +72,7 @@ def compare(
     _check_known(found, keys, metric)
     at = _checked_at(at)
     lower_is_better = direction_of(metric, direction) == "min"
-    chooser = _Chooser(found, metric, select_metric, at, direction)
+    chooser = Chooser(found, metric, select_metric, at, direction)
 
     excluded: list[Excluded] = []
     candidates: list[tuple[Run, RunValue]] = []
@@ -236,7 +96,7 @@ def compare(
         if math.isfinite(value.value):
             usable.append((run, value))
         else:
-            reason = f"its {metric} is {_number_word(value.value)} (step {value.step:,})"
+            reason = f"its {metric} is {number_word(value.value)} (step {value.step:,})"
             excluded.append(Excluded(run.id, run.name, value.arm, value.seed, reason))
 
     values = [value for _, value in usable]
@@ -259,35 +119,6 @@ def compare(
         values=tuple(values),
         excluded=tuple(excluded),
         notes=tuple(_notes(usable, labels, keys, chooser)),
-    )
-
-
-def direction_of(metric: str, given: str | None = None) -> str:
-    """`min` where lower is better, `max` where higher is: as given, else told from the words of the metric's name.
-
-    The part after the last `/` decides; the whole name only if that says nothing.
-
-    Raises:
-        InputError: `given` is neither, or the name says nothing or both.
-    """
-    if given is not None:
-        if given not in ("min", "max"):
-            raise InputError("A direction is min or max.", where=str(given), next_step="--direction min or max")
-        return given
-    if _RATE.search(metric):
-        return "max"  # images per second
-    for name in (metric.rpartition("/")[2], metric):
-        # `mAP` and `IoU` whole, `valLoss` in two, `rank1` and `f1` with and without their number.
-        parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"mAP|mIoU|IoU", lambda match: match[0].lower(), name))
-        found = [*parts, *(word for part in parts for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", part))]
-        words = {word.lower() for word in found}
-        lower, higher = bool(words & _LOWER), bool(words & _HIGHER)
-        if lower != higher:
-            return "min" if lower else "max"
-    raise InputError(
-        "The metric's name does not say whether lower or higher is better.",
-        where=metric,
-        next_step="Say it: --direction min or --direction max",
     )
 
 
@@ -347,137 +178,6 @@ def _baseline_of(labels: list[str], given: str | None, all_arms: Sequence[str | 
         raise InputError("The baseline is none of the arms.", where=given, next_step=next_step)
     named = [label for label in labels if DEFAULT_BASELINE in re.split(r"[=,\s]+", label.lower())]
     return named[0] if len(named) == 1 else labels[0] if labels else None
-
-
-# --------------------------------------------------------------------------------------------------- value of one run
-
-
-class _Chooser:
-    """Which number a run is represented by."""
-
-    def __init__(
-        self, runs: list[Run], metric: str, select_metric: str | None, at: str | int, direction: str | None
-    ) -> None:
-        self.metric = metric
-        self.at = at
-        self.select_metric: str | None = None
-        self.notes: list[str] = []
-        self._select_lower = False
-        if at != "best":
-            return
-        names = {name for run in runs for name in run.metrics}
-        if select_metric is not None and select_metric not in names:
-            raise InputError(
-                "No run has the metric that should choose the checkpoint.",
-                where=select_metric,
-                next_step="Give --select_metric one of the runs' metrics, or --at last.",
-            )
-        twin = select_metric or next((name for name in _val_twins(metric) if name in names), None)
-        is_test = _split_of(metric) == "test"
-        if twin is None and not is_test:
-            twin = metric
-            if _split_of(metric) != "val":
-                self.notes.append(f"{metric} has no val/ twin: its own best value is reported, which is optimistic")
-        self.select_metric = twin
-        if twin is not None:
-            self._select_lower = _direction_to_select(twin, metric, direction) == "min"
-
-    def value_of(self, run: Run, arm: str, seed: str) -> RunValue | str:
-        """The run's value, or why it has none. The value may be NaN or infinite."""
-        reported = run.metrics.get(self.metric)
-        if reported is None or len(reported) == 0:
-            return f"has no {self.metric}"
-        index = self._index(run, reported)
-        if isinstance(index, str):
-            return index
-        return RunValue(run.id, run.name, arm, seed, float(reported.value[index]), int(reported.step[index]))
-
-    def _index(self, run: Run, reported: Series) -> int | str:
-        if self.at == "last":
-            return len(reported) - 1
-        if isinstance(self.at, int):
-            index = int(np.searchsorted(reported.step, self.at))
-            if index < len(reported) and reported.step[index] == self.at:
-                return index
-            steps = f"its steps run from {reported.step[0]:,} to {reported.step[-1]:,}"
-            return f"has no {self.metric} at step {self.at:,} ({steps})"
-        if self.select_metric is None:  # a test metric without a twin
-            if len(reported) == 1:
-                return 0
-            return f"has {len(reported):,} values of {self.metric} and no validation metric to choose among them"
-        selecting = run.metrics.get(self.select_metric)
-        logged_once = len(reported) == 1 and self.select_metric != self.metric
-        if selecting is None or len(selecting) == 0:
-            return 0 if logged_once else f"has no {self.select_metric} to choose a checkpoint by"
-        finite = np.flatnonzero(np.isfinite(selecting.value))
-        if not len(finite):
-            return f"its {self.select_metric} is {_number_word(float(selecting.value[-1]))} throughout"
-        if logged_once:
-            return 0  # evaluated at the end, by a training that had chosen its checkpoint
-        values = selecting.value[finite]
-        best = int(finite[values.argmin() if self._select_lower else values.argmax()])
-        return self._reported_at(selecting, best, reported)
-
-    def _reported_at(self, selecting: Series, best: int, reported: Series) -> int | str:
-        """Where the reported metric was logged for the chosen checkpoint: the same step, else the same epoch."""
-        step = int(selecting.step[best])
-        index = int(np.searchsorted(reported.step, step))
-        if index < len(reported) and reported.step[index] == step:
-            return index
-        if selecting.epoch is not None and reported.epoch is not None and math.isfinite(selecting.epoch[best]):
-            same_epoch = np.flatnonzero(reported.epoch == selecting.epoch[best])
-            if len(same_epoch):
-                return int(same_epoch[-1])
-        return f"has no {self.metric} at step {step:,}, which {self.select_metric} chose"
-
-
-_SPLITS = {
-    "test": "test",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "eval": "val",
-    "dev": "val",
-    "train": "train",
-}
-_SPLIT = re.compile(r"^(test|validation|valid|val|eval|dev|train)([/_.\-])", re.IGNORECASE)
-
-
-def _split_of(metric: str) -> str | None:
-    match = _SPLIT.match(metric)
-    return _SPLITS[match[1].lower()] if match else None
-
-
-def _without_split(metric: str) -> str:
-    return _SPLIT.sub("", metric)
-
-
-def _val_twins(metric: str) -> list[str]:
-    """Names under which the same quantity may have been logged on validation data; the metric itself if it is one."""
-    if _split_of(metric) == "val":
-        return [metric]
-    match = _SPLIT.match(metric)
-    separators = dict.fromkeys([match[2] if match else "/", "/", "_", "."])
-    bare = _without_split(metric)
-    return [
-        f"{split}{separator}{bare}"
-        for separator in separators
-        for split in ("val", "valid", "validation", "eval", "dev")
-    ]
-
-
-def _direction_to_select(select_metric: str, metric: str, given: str | None) -> str:
-    """A given direction is about the reported metric; another metric's own name goes before it."""
-    if _without_split(select_metric) == _without_split(metric):
-        return direction_of(select_metric, given)
-    try:
-        return direction_of(select_metric)
-    except InputError:
-        return direction_of(select_metric, given)
-
-
-def _number_word(value: float) -> str:
-    return "NaN" if math.isnan(value) else "infinite" if math.isinf(value) else f"{value:g}"
 
 
 def _one_run_for_each_seed(
@@ -586,10 +286,10 @@ def _comparison(
     elif p_value < statistics.ALPHA:
         verdict = "better" if (paired.difference < 0) == lower_is_better else "worse"
         needed = 0
-        reason = f"the difference is unlikely to be chance ({_p_text(p_value)}, {paired.pairs} paired seeds)"
+        reason = f"the difference is unlikely to be chance ({p_text(p_value)}, {paired.pairs} paired seeds)"
     else:
         verdict = "no_difference_shown"
-        reason = f"a difference like this is to be expected by chance ({_p_text(p_value)}, {paired.pairs} paired seeds)"
+        reason = f"a difference like this is to be expected by chance ({p_text(p_value)}, {paired.pairs} paired seeds)"
         if not reachable:
             smallest = min(1.0, statistics.smallest_p_value(paired.pairs) * tests)
             reason = (
@@ -631,9 +331,7 @@ def _refusal(pairs: int, arm: str, baseline: str, excluded: list[Excluded]) -> s
     return text
 
 
-def _notes(
-    usable: list[tuple[Run, RunValue]], labels: list[str], keys: tuple[str, ...], chooser: _Chooser
-) -> list[str]:
+def _notes(usable: list[tuple[Run, RunValue]], labels: list[str], keys: tuple[str, ...], chooser: Chooser) -> list[str]:
     """What a careful reader would ask about."""
     notes = list(chooser.notes)
     runs = [run for run, _ in usable]
@@ -660,112 +358,3 @@ def _notes(
 
 def _listed(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _p_text(p_value: float) -> str:
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
-
-
-def _sentence(comparison: Comparison, metric: str) -> str:
-    arm, baseline = comparison.arm, comparison.baseline
-    seeds = f"{comparison.pairs} paired seed{'' if comparison.pairs == 1 else 's'}"
-    if comparison.verdict == "refused" or comparison.difference is None:
-        return f"No verdict on {arm} against {baseline} in {metric}: {comparison.reason}."
-    size = abs(comparison.difference)
-    low, high = comparison.interval or (math.nan, math.nan)
-    if comparison.verdict == "no_difference_shown":
-        text = (
-            f"No difference shown between {arm} and {baseline} in {metric}: {comparison.difference:+.3g}, 95 % "
-            f"interval {low:.3g} to {high:.3g}, {_p_text(comparison.p_value or 0.0)}, {seeds}"
-        )
-        if comparison.seeds_needed:
-            text += f"; about {comparison.seeds_needed:,} more would show a difference of this size"
-    else:
-        if comparison.difference < 0:
-            low, high = -high, -low
-        text = (
-            f"{arm} is {comparison.verdict} than {baseline} by {size:.3g} in {metric}, 95 % interval {low:.3g} to "
-            f"{high:.3g}, {_p_text(comparison.p_value or 0.0)}, {seeds}"
-        )
-    if comparison.detectable_difference is not None:
-        text += f"; you would see differences down to {comparison.detectable_difference:.2g}"
-    return text + "."
-
-
-# --------------------------------------------------------------------------------------------------------------- bands
-
-
-@dataclass(frozen=True, eq=False)
-class Band:
-    """Mean curve of an arm with an interval around it, for drawing.
-
-    Attributes:
-        x_S: float64, ascending.
-        mean_S, low_S, high_S: NaN where no run, or for the interval fewer than two, reach.
-        runs_S: how many runs reach each x.
-        interval: `bootstrap` or `t`.
-        coverage: what the interval truly covers where fewest runs reach (at least two): measured for the bootstrap,
-            0.95 for t; NaN if there is no interval.
-    """
-
-    x_S: np.ndarray
-    mean_S: np.ndarray
-    low_S: np.ndarray
-    high_S: np.ndarray
-    runs_S: np.ndarray
-    interval: str
-    coverage: float
-
-
-def band(runs: Sequence[Run], metric: str, *, x: str = "step", interval: str = "bootstrap", points: int = 400) -> Band:
-    """The mean of `metric` over runs (seeds), at every x that any of them reaches.
-
-    Args:
-        runs: of one arm; those without the metric do not take part.
-        x: `step`, `epoch` or `time`.
-        interval: `bootstrap` (percentile, over runs) or `t` (Student, of the mean).
-        points: at most so many x; between its own points a run is interpolated, beyond its end it takes no part, and
-            where it is NaN or infinite it takes no part either.
-
-    Raises:
-        InputError: `x` or `interval` is none of those.
-    """
-    if x not in ("step", "epoch", "time") or interval not in ("bootstrap", "t"):
-        raise InputError("A band is over step, epoch or time, with interval bootstrap or t.", where=f"{x}, {interval}")
-    curves = []
-    for run in runs:
-        series = run.metrics.get(metric)
-        axis = None if series is None else {"step": series.step, "epoch": series.epoch, "time": series.time_s}[x]
-        if series is not None and axis is not None:
-            axis = axis.astype(np.float64)
-            order = np.argsort(axis[np.isfinite(axis)], kind="stable")
-            curves.append((axis[np.isfinite(axis)][order], series.value[np.isfinite(axis)][order]))
-    curves = [(axis, value) for axis, value in curves if len(axis)]
-    grid = np.unique(np.concatenate([axis for axis, _ in curves])) if curves else np.empty(0)
-    if len(grid) > points:
-        grid = np.linspace(grid[0], grid[-1], points)
-    values_NS = np.full((len(curves), len(grid)), np.nan)
-    for row, (axis, value) in enumerate(curves):
-        values = np.where(np.isfinite(value), value, np.nan)
-        values_NS[row] = np.interp(grid, axis, values, left=np.nan, right=np.nan)
-
-    present = np.isfinite(values_NS)
-    mean, low, high = (np.full(len(grid), np.nan) for _ in range(3))
-    patterns, pattern_of = (
-        np.unique(present, axis=1, return_inverse=True) if len(curves) else (present, np.empty(0, int))
-    )
-    smallest = 0
-    for number in range(patterns.shape[1] if len(curves) else 0):
-        rows, here = np.flatnonzero(patterns[:, number]), np.flatnonzero(pattern_of.ravel() == number)
-        if not len(rows):
-            continue
-        some = values_NS[np.ix_(rows, here)]
-        mean[here] = some.mean(axis=0)
-        if len(rows) >= 2:
-            smallest = len(rows) if smallest == 0 else min(smallest, len(rows))
-            bounds = statistics.bootstrap_interval(some) if interval == "bootstrap" else statistics.t_interval(some.T)
-            low[here], high[here] = bounds
-    coverage = math.nan
-    if smallest:
-        coverage = statistics.measured_coverage("mean", smallest) if interval == "bootstrap" else statistics.CONFIDENCE
-    return Band(grid, mean, low, high, present.sum(axis=0), interval, coverage)

@@ -1,12 +1,13 @@
 """The arithmetic behind a verdict. Arrays in, numbers out; nothing here knows what a run is.
 
-Every test, interval and distribution is scipy's. The choices that are ours:
+Every test, interval and distribution is scipy's, or held against scipy's in the tests. The choices that are ours:
 
 * **Test**: paired sign-flip permutation of the mean difference, two-sided. Exact (all 2**n flips) up to
   `EXACT_UP_TO_PAIRS` pairs, 99,999 random flips with a fixed seed above. With n pairs its p-value cannot go below
   2 / 2**n, which is why fewer than `MIN_PAIRS` pairs can never reach 0.05.
 * **Interval of the verdict**: Student's t on the paired differences. It covers 95 % for normal differences at any n; a
   percentile bootstrap does not at the handful of seeds people can afford (see `MEASURED_COVERAGE`).
+* **Bands**: percentile bootstrap over seeds, drawn with the coverage it really has.
 * **Several arms**: Holm's step-down adjustment.
 * **Planning**: power of the two-sided paired t test from the noncentral t distribution. The permutation test's p-values
   come in coarse steps when pairs are few: what a t test would see in 80 % of cases it sees, measured on 4,000 simulated
@@ -16,7 +17,7 @@ Every test, interval and distribution is scipy's. The choices that are ours:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,17 +167,10 @@ def measured_coverage(statistic: str, seeds: int) -> float:
     return table[max(known)] if known else math.nan
 
 
-def _mean(values: np.ndarray, axis: int) -> np.ndarray:
-    return np.mean(values, axis=axis)
-
-
 def _iqm(values: np.ndarray, axis: int) -> np.ndarray:
     from scipy import stats
 
     return np.asarray(stats.trim_mean(values, 0.25, axis=axis))
-
-
-STATISTICS: dict[str, Callable[..., np.ndarray]] = {"mean": _mean, "iqm": _iqm}
 
 
 def bootstrap_interval(
@@ -187,15 +181,18 @@ def bootstrap_interval(
     The same seeds are drawn at every position, so a band is as smooth as its runs. Its true coverage is
     `measured_coverage(statistic, N)`, not 95 %. Fewer than two seeds: NaN.
     """
-    from scipy import stats
-
     values = np.asarray(values_NS, dtype=np.float64)
     if len(values) < 2:
         nothing = np.full(values.shape[1:], np.nan)
         return nothing, nothing
+    if statistic == "mean":
+        return _bootstrap_of_means(values, resamples)
+    assert statistic == "iqm", statistic
+    from scipy import stats
+
     interval = stats.bootstrap(
         (values,),
-        STATISTICS[statistic],
+        _iqm,
         axis=0,
         vectorized=True,
         n_resamples=resamples,
@@ -205,6 +202,26 @@ def bootstrap_interval(
         rng=np.random.default_rng(0),
     ).confidence_interval
     return np.asarray(interval.low), np.asarray(interval.high)
+
+
+def _bootstrap_of_means(values_NS: np.ndarray, resamples: int) -> tuple[np.ndarray, np.ndarray]:
+    """`scipy.stats.bootstrap` of the mean, the same draws and the same numbers, many times faster.
+
+    A mean of drawn seeds is how often each was drawn times its value: one product of matrices for a whole band, where
+    scipy gathers every value of every resample. The tests hold the two against each other.
+    """
+    seeds, positions = values_NS.shape
+    drawn_RN = np.random.default_rng(0).integers(0, seeds, (resamples, seeds))
+    rows_RN = np.arange(resamples)[:, None]
+    counts_RN = np.bincount((rows_RN * seeds + drawn_RN).ravel(), minlength=resamples * seeds)
+    weights_RN = counts_RN.reshape(resamples, seeds) / seeds
+    tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    bounds_2S = np.empty((2, positions))
+    step = max(1, 4_000_000 // resamples)  # at most 32 MB of means at a time
+    for start in range(0, positions, step):
+        some = slice(start, start + step)
+        bounds_2S[:, some] = np.quantile(weights_RN @ values_NS[:, some], tails, axis=0)
+    return bounds_2S[0], bounds_2S[1]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from core.errors import InputError
-from core.runs import Run, Series, band, compare, read_runs, statistics
-from core.runs.compare import direction_of
+from core.runs import Run, Series, compare, read_runs, statistics
+from core.runs.checkpoint import direction_of
 
 MLP = [4.10, 4.25, 3.98, 4.31, 4.05, 4.17, 4.22, 4.09]
 KEYS = {
@@ -386,43 +386,6 @@ def test_names_that_say_nothing_or_both_ask_for_the_flag(metric: str) -> None:
     with pytest.raises(InputError, match="whether lower or higher"):
         direction_of(metric)
     assert direction_of(metric, "max") == "max"
-
-
-# --------------------------------------------------------------------------------------------------------------- bands
-
-
-def test_a_band_is_the_mean_of_the_runs_that_reach_a_step_and_says_what_it_covers() -> None:
-    runs = [
-        _run(f"r{seed}", {"seed": seed}, {"loss": {step: seed + step / 10 for step in range(0, 101, 10)}})
-        for seed in range(6)
-    ]
-    runs.append(_run("short", {"seed": 9}, {"loss": {0: 100.0, 10: 100.0}}))
-    drawn = band(runs, "loss")
-    assert drawn.x_S.tolist() == list(range(0, 101, 10))
-    assert drawn.runs_S.tolist() == [7, 7] + [6] * 9
-    assert drawn.mean_S[2:] == pytest.approx(2.5 + drawn.x_S[2:] / 10)
-    assert np.all((drawn.low_S < drawn.mean_S) & (drawn.mean_S < drawn.high_S))
-    assert drawn.coverage == statistics.MEASURED_COVERAGE["mean"][6]
-    assert band(runs, "loss", interval="t").coverage == 0.95
-
-
-def test_a_band_bridges_no_nan_and_does_not_reach_beyond_a_run() -> None:
-    runs = [
-        _run("a", {}, {"loss": {0: 1.0, 10: math.nan, 20: 1.0}}),
-        _run("b", {}, {"loss": {0: 3.0, 5: 3.0, 10: 3.0, 15: 3.0, 20: 3.0}}),
-    ]
-    drawn = band(runs, "loss")
-    assert drawn.runs_S.tolist() == [2, 1, 1, 1, 2]
-    assert drawn.mean_S.tolist() == [2, 3, 3, 3, 2]
-    assert np.isnan(drawn.low_S[1:4]).all()
-    assert len(band([], "loss").x_S) == 0
-
-
-def test_a_long_band_has_as_many_points_as_asked_for() -> None:
-    runs = [_run(f"r{seed}", {}, {"loss": dict.fromkeys(range(5_000), float(seed))}) for seed in range(3)]
-    drawn = band(runs, "loss", points=300)
-    assert (len(drawn.x_S), drawn.x_S[0], drawn.x_S[-1]) == (300, 0, 4_999)
-    assert drawn.mean_S == pytest.approx(1.0)
 
 
 def test_from_files_to_the_verdict(tmp_path: Path, write_arms: Callable[..., Path]) -> None:

@@ -1,6 +1,6 @@
 """The words of the Runs tab, both languages side by side. Keys begin with their section."""
 
-from core.runs.compare import METHOD
+from core.runs.report import METHOD
 
 _BOTH: dict[str, tuple[str, str]] = {
     # ---- what to look at

@@ -1,0 +1,187 @@
+"""Which number represents a run, and whether lower or higher is better: told from the names of metrics.
+
+A run's value is the reported metric at the checkpoint that validation chose. The names say which metric is a test
+metric, which is its validation twin, and what is better.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+
+from core.errors import InputError
+from core.runs.report import RunValue
+from core.runs.series import Run, Series
+
+_LOWER = frozenset(
+    """loss nme error err mae mse rmse rmsd ms millisecond milliseconds s sec secs second seconds time latency duration
+    fr perplexity ppl memory bytes mb gb ece nll bce ce wer cer fid eer brier distance drift miss regret""".split()  # noqa: SIM905
+)
+_HIGHER = frozenset(
+    """acc accuracy map ap rank auc auroc auprc aupr recall iou miou giou precision f1 fscore dice psnr ssim r2 top r
+    cmc correlation pearson spearman throughput mrr ndcg hit hits reward return score bleu rouge likelihood""".split()  # noqa: SIM905
+)
+_RATE = re.compile(
+    r"(per[_\- ]?|(images?|samples?|frames?|tokens?|items?|steps?|rows?|batches|it)/)"
+    r"(s|secs?|seconds?|min|minutes?|hours?)$",
+    re.IGNORECASE,
+)
+
+
+def direction_of(metric: str, given: str | None = None) -> str:
+    """`min` where lower is better, `max` where higher is: as given, else told from the words of the metric's name.
+
+    The part after the last `/` decides; the whole name only if that says nothing.
+
+    Raises:
+        InputError: `given` is neither, or the name says nothing or both.
+    """
+    if given is not None:
+        if given not in ("min", "max"):
+            raise InputError("A direction is min or max.", where=str(given), next_step="--direction min or max")
+        return given
+    if _RATE.search(metric):
+        return "max"  # images per second
+    for name in (metric.rpartition("/")[2], metric):
+        # `mAP` and `IoU` whole, `valLoss` in two, `rank1` and `f1` with and without their number.
+        parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"mAP|mIoU|IoU", lambda match: match[0].lower(), name))
+        found = [*parts, *(word for part in parts for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", part))]
+        words = {word.lower() for word in found}
+        lower, higher = bool(words & _LOWER), bool(words & _HIGHER)
+        if lower != higher:
+            return "min" if lower else "max"
+    raise InputError(
+        "The metric's name does not say whether lower or higher is better.",
+        where=metric,
+        next_step="Say it: --direction min or --direction max",
+    )
+
+
+class Chooser:
+    """Which number a run is represented by."""
+
+    def __init__(
+        self, runs: list[Run], metric: str, select_metric: str | None, at: str | int, direction: str | None
+    ) -> None:
+        self.metric = metric
+        self.at = at
+        self.select_metric: str | None = None
+        self.notes: list[str] = []
+        self._select_lower = False
+        if at != "best":
+            return
+        names = {name for run in runs for name in run.metrics}
+        if select_metric is not None and select_metric not in names:
+            raise InputError(
+                "No run has the metric that should choose the checkpoint.",
+                where=select_metric,
+                next_step="Give --select_metric one of the runs' metrics, or --at last.",
+            )
+        twin = select_metric or next((name for name in _val_twins(metric) if name in names), None)
+        is_test = _split_of(metric) == "test"
+        if twin is None and not is_test:
+            twin = metric
+            if _split_of(metric) != "val":
+                self.notes.append(f"{metric} has no val/ twin: its own best value is reported, which is optimistic")
+        self.select_metric = twin
+        if twin is not None:
+            self._select_lower = _direction_to_select(twin, metric, direction) == "min"
+
+    def value_of(self, run: Run, arm: str, seed: str) -> RunValue | str:
+        """The run's value, or why it has none. The value may be NaN or infinite."""
+        reported = run.metrics.get(self.metric)
+        if reported is None or len(reported) == 0:
+            return f"has no {self.metric}"
+        index = self._index(run, reported)
+        if isinstance(index, str):
+            return index
+        return RunValue(run.id, run.name, arm, seed, float(reported.value[index]), int(reported.step[index]))
+
+    def _index(self, run: Run, reported: Series) -> int | str:
+        if self.at == "last":
+            return len(reported) - 1
+        if isinstance(self.at, int):
+            index = int(np.searchsorted(reported.step, self.at))
+            if index < len(reported) and reported.step[index] == self.at:
+                return index
+            steps = f"its steps run from {reported.step[0]:,} to {reported.step[-1]:,}"
+            return f"has no {self.metric} at step {self.at:,} ({steps})"
+        if self.select_metric is None:  # a test metric without a twin
+            if len(reported) == 1:
+                return 0
+            return f"has {len(reported):,} values of {self.metric} and no validation metric to choose among them"
+        selecting = run.metrics.get(self.select_metric)
+        logged_once = len(reported) == 1 and self.select_metric != self.metric
+        if selecting is None or len(selecting) == 0:
+            return 0 if logged_once else f"has no {self.select_metric} to choose a checkpoint by"
+        finite = np.flatnonzero(np.isfinite(selecting.value))
+        if not len(finite):
+            return f"its {self.select_metric} is {number_word(float(selecting.value[-1]))} throughout"
+        if logged_once:
+            return 0  # evaluated at the end, by a training that had chosen its checkpoint
+        values = selecting.value[finite]
+        best = int(finite[values.argmin() if self._select_lower else values.argmax()])
+        return self._reported_at(selecting, best, reported)
+
+    def _reported_at(self, selecting: Series, best: int, reported: Series) -> int | str:
+        """Where the reported metric was logged for the chosen checkpoint: the same step, else the same epoch."""
+        step = int(selecting.step[best])
+        index = int(np.searchsorted(reported.step, step))
+        if index < len(reported) and reported.step[index] == step:
+            return index
+        if selecting.epoch is not None and reported.epoch is not None and math.isfinite(selecting.epoch[best]):
+            same_epoch = np.flatnonzero(reported.epoch == selecting.epoch[best])
+            if len(same_epoch):
+                return int(same_epoch[-1])
+        return f"has no {self.metric} at step {step:,}, which {self.select_metric} chose"
+
+
+_SPLITS = {
+    "test": "test",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "eval": "val",
+    "dev": "val",
+    "train": "train",
+}
+_SPLIT = re.compile(r"^(test|validation|valid|val|eval|dev|train)([/_.\-])", re.IGNORECASE)
+
+
+def _split_of(metric: str) -> str | None:
+    match = _SPLIT.match(metric)
+    return _SPLITS[match[1].lower()] if match else None
+
+
+def _without_split(metric: str) -> str:
+    return _SPLIT.sub("", metric)
+
+
+def _val_twins(metric: str) -> list[str]:
+    """Names under which the same quantity may have been logged on validation data; the metric itself if it is one."""
+    if _split_of(metric) == "val":
+        return [metric]
+    match = _SPLIT.match(metric)
+    separators = dict.fromkeys([match[2] if match else "/", "/", "_", "."])
+    bare = _without_split(metric)
+    return [
+        f"{split}{separator}{bare}"
+        for separator in separators
+        for split in ("val", "valid", "validation", "eval", "dev")
+    ]
+
+
+def _direction_to_select(select_metric: str, metric: str, given: str | None) -> str:
+    """A given direction is about the reported metric; another metric's own name goes before it."""
+    if _without_split(select_metric) == _without_split(metric):
+        return direction_of(select_metric, given)
+    try:
+        return direction_of(select_metric)
+    except InputError:
+        return direction_of(select_metric, given)
+
+
+def number_word(value: float) -> str:
+    return "NaN" if math.isnan(value) else "infinite" if math.isinf(value) else f"{value:g}"
