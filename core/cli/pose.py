@@ -139,7 +139,7 @@ def encode(
         assert angles_13 is not None
         made = embed_captions(wording.captions(angles_13), manager, model_id, device=device, dtype=dtype)
         if output is not None:
-            _write_one(made, output, manager, device, dtype)
+            _write_one(made, output, manager)
     finally:
         manager.close()
     _print_one(made, angles_13, as_json)
@@ -209,28 +209,12 @@ def _with_bar(items: Iterator[Any]) -> Iterator[Any]:
                 yield item
 
 
-def _write_one(made: Embedded, output: Path, manager: ModelManager, device: str, dtype: str) -> None:
+def _write_one(made: Embedded, output: Path, manager: ModelManager) -> None:
     """A table of one row in the house's own formats; its id is the caption."""
-    from core.models.passport import canary_vectors, model_passport, table_passport
-    from core.types import Member, VectorTable
+    from core.pose.embedding import vector_table
     from core.vectorize import store
 
-    with manager.lease(made.model["id"], device, dtype) as lease:
-        passports = [model_passport(lease.encoder)]
-        canaries = [canary_vectors(lease.encoder)]
-    table = VectorTable(
-        ids=made.captions,
-        vectors_ND=made.units_ND,
-        members=(
-            Member(
-                made.model["id"], 0, made.dim, made.load_s, made.model["device"], made.model["dtype"], 0.0, made.seconds
-            ),
-        ),
-        passport=table_passport(passports, True, canaries),
-        seconds=made.seconds,
-        notices=made.notices,
-    )
-    _say(f"Written: {', '.join(str(path) for path in store.write(table, output))}")
+    _say(f"Written: {', '.join(str(path) for path in store.write(vector_table(made, manager), output))}")
 
 
 # --- showing ----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from core.errors import Cancelled, InputError, Unsupported, WeightsMissing
 from core.pose.text import describe
-from core.types import Notice
+from core.types import Member, Notice, VectorTable
 
 if TYPE_CHECKING:
     from core.models.encoder import Encoder
@@ -201,3 +201,21 @@ def model_facts(encoder: Encoder) -> dict[str, str]:
         "device": str(encoder.device),
         "dtype": dtype_name(encoder.dtype),
     }
+
+
+def vector_table(made: Embedded, manager: ModelManager) -> VectorTable:
+    """The distinct captions as rows of a table with a passport, for the house's vector files; ids are the captions."""
+    from core.models.passport import canary_vectors, model_passport, table_passport
+
+    facts = made.model
+    with manager.lease(facts["id"], facts["device"], facts["dtype"]) as lease:
+        passport = table_passport([model_passport(lease.encoder)], True, [canary_vectors(lease.encoder)])
+    row_of = {caption: row for row, caption in enumerate(made.captions)}
+    return VectorTable(
+        ids=tuple(row_of),
+        vectors_ND=made.units_ND[list(row_of.values())],
+        members=(Member(facts["id"], 0, made.dim, made.load_s, facts["device"], facts["dtype"], 0.0, made.seconds),),
+        passport=passport,
+        seconds=made.seconds,
+        notices=made.notices,
+    )

@@ -198,3 +198,48 @@ def _parts(looks: HeadLooks) -> list[_Ellipsoid]:
             _Ellipsoid(vectors(sign * 0.19, mouth_y + 0.07 * smile, 0.715), vectors(0.08, 0.045, 0.07), looks.lip_rgb),
         ]
     return parts
+
+
+@dataclass(frozen=True)
+class HeadMesh:
+    """The surface of one head at rest, for viewers that turn it themselves (by `rotation_matrices`).
+
+    Attributes:
+        vertices_V3: float32, head units. rgb_V3: 0..1. triangles_T3: int32, rows of `vertices_V3`, seen from outside.
+        turns_V: bool, whether a vertex turns with the head; neck and shoulders stay.
+    """
+
+    vertices_V3: np.ndarray
+    rgb_V3: np.ndarray
+    triangles_T3: np.ndarray
+    turns_V: np.ndarray
+
+
+def head_mesh(looks: HeadLooks | None = None, *, detail: int = 16) -> HeadMesh:
+    """The first head of `looks` (default: the plain one) as triangles.
+
+    Args:
+        detail: points around each ellipsoid; half as many from pole to pole.
+    """
+    parts = _parts(HeadLooks.plain(1) if looks is None else looks)
+    sphere_S3, faces_F3 = _sphere(detail)
+    return HeadMesh(
+        vertices_V3=np.concatenate([part.centre[:1] + part.radii[:1] * sphere_S3 for part in parts]).astype(np.float32),
+        rgb_V3=np.concatenate([np.repeat(part.rgb[:1], len(sphere_S3), axis=0) for part in parts]).clip(0, 1),
+        triangles_T3=np.concatenate([faces_F3 + number * len(sphere_S3) for number in range(len(parts))]),
+        turns_V=np.repeat([part.turns for part in parts], len(sphere_S3)),
+    )
+
+
+def _sphere(around: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the unit sphere `[S, 3]` and its triangles `[F, 3]`, counter-clockwise from outside; poles at ±y."""
+    rings = max(2, around // 2)
+    down, turn = np.meshgrid(
+        np.linspace(0, np.pi, rings + 1), np.arange(around) * (2 * np.pi / around), indexing="ij"
+    )  # fmt: skip
+    points = np.stack([np.sin(down) * np.sin(turn), np.cos(down), np.sin(down) * np.cos(turn)], axis=-1).reshape(-1, 3)
+    ring, step = (grid.ravel() for grid in np.meshgrid(np.arange(rings), np.arange(around), indexing="ij"))
+    here, beside = ring * around + step, ring * around + (step + 1) % around
+    upper = np.stack([here, here + around, beside], axis=1)[ring > 0]
+    lower = np.stack([beside, here + around, beside + around], axis=1)[ring < rings - 1]
+    return points, np.concatenate([upper, lower]).astype(np.int32)
