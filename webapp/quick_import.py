@@ -1,8 +1,8 @@
 """Half of what `import gradio` costs, saved.
 
-For every component class Gradio writes a type stub beside the source, each time it is imported: it parses the file, finds
-the class, renders a template. For its own seventy components and ours that takes longer than everything else in the
-import (2.5 of 5 s of processor time, Gradio 6.31, `python -X importtime`), and an app needs none of it.
+For every component class Gradio writes a type stub beside the source, each time it is imported: it parses the file,
+finds the class, renders a template. For its own seventy components and ours that takes 2 of the 5 s of processor time
+(Gradio 6.31, `python -m bench.bench_start`), and an app needs none of it.
 
 `install()` must run before Gradio is imported; `webapp/__init__.py` calls it. Should a later Gradio no longer have the
 function, nothing is changed.
