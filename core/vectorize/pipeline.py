@@ -475,7 +475,7 @@ class _Job:
             gmacs=encoder.spec.gmacs,
         )
         self._passports[model_id] = [model_passport(encoder)]
-        self._probes[model_id] = _probe(self._manager, encoder)
+        self._probes[model_id] = _probe(encoder, self._manager, self.stop)
         if model_id not in self._features:
             self._features[model_id] = np.zeros((len(self._sources), encoder.dim), dtype=np.float32)
             self._have[model_id] = np.zeros(len(self._sources), dtype=bool)
@@ -683,15 +683,18 @@ class _Probe:
 _probes: weakref.WeakKeyDictionary[Encoder, _Probe] = weakref.WeakKeyDictionary()
 
 
-def _probe(manager: ModelManager, encoder: Encoder) -> _Probe:
+def _probe(encoder: Encoder, manager: ModelManager, job: threading.Event) -> _Probe:
     known = _probes.get(encoder)
     if known is None:
-        known = _probes[encoder] = _new_probe(manager, encoder)
+        known = _probes[encoder] = _new_probe(encoder, manager, job)
     return known
 
 
-def _new_probe(manager: ModelManager, encoder: Encoder) -> _Probe:
-    """Encodes the canary images, in as small batches as it takes, and watches how large the modules' outputs get."""
+def _new_probe(encoder: Encoder, manager: ModelManager, job: threading.Event) -> _Probe:
+    """Encodes the canary images, in as small batches as it takes, and watches how large the modules' outputs get.
+
+    `job`: the event under which the caller holds the model, so that asking for it again does not wait in line.
+    """
     import torch
 
     from core.models.batching import BatchRunner
@@ -709,7 +712,7 @@ def _new_probe(manager: ModelManager, encoder: Encoder) -> _Probe:
     hooks = [module.register_forward_hook(watch) for module in encoder.module.modules()]
     device, dtype = str(encoder.device), dtype_name(encoder.dtype)
     try:
-        with BatchRunner(manager, encoder.spec.id, device=device, dtype=dtype) as runner:
+        with BatchRunner(manager, encoder.spec.id, device=device, dtype=dtype, cancel=job) as runner:
             canaries = canary_vectors(encoder, runner.encode)
     finally:
         for hook in hooks:

@@ -355,6 +355,33 @@ def test_the_rest_of_the_process_keeps_its_torch_threads(fakes):
     assert len(during) > 3 and set(during) == {before[1]}
 
 
+def test_a_job_does_not_wait_behind_someone_who_waits_for_it():
+    """The canaries are encoded while the job holds its model and a larger request already waits for its end."""
+    fakes = Fakes(size_bytes=600)
+    for name, spec in fakes.specs.items():
+        fakes.specs[name] = pipeline.replace(spec, params_m=0.00015)
+    leased = threading.Event()
+
+    def ask_for_another():
+        with manager.lease("wide", "cpu", "fp32"):
+            leased.set()
+
+    other = threading.Thread(target=ask_for_another)
+    load = fakes.load
+
+    def load_while_another_gets_in_line(spec, device, dtype):
+        if spec.id == "fake":
+            other.start()
+            time.sleep(0.2)  # it cannot have room before the job ends
+        return load(spec, device, dtype)
+
+    fakes.load = load_while_another_gets_in_line
+    manager = fakes.manager(cpu_budget_bytes=1000)
+    table = vectorize_all(sources(12), VectorizeRequest(("fake",), 4, dtype="fp32"), manager)
+    other.join(10)
+    assert len(table.ids) == 12 and leased.is_set()
+
+
 # --- memory -----------------------------------------------------------------------------------------------------------
 
 
@@ -400,8 +427,9 @@ def test_decoded_images_and_waiting_pixels_are_bounded(monkeypatch):
 def test_the_cpu_takes_fewer_images_at_a_time_where_tensors_would_get_large(tiny_weights):
     """EfficientNet-Lite0 widens 16 to 96 channels at 112 × 112, padded to 113 × 113: 4.9 MB for each image."""
     manager = ModelManager(Settings(weights_dir=tiny_weights))
-    with manager.lease("efficientnet_lite0", "cpu", "fp32") as lease:
-        probe = pipeline._probe(manager, lease.encoder)
+    job = threading.Event()
+    with manager.lease("efficientnet_lite0", "cpu", "fp32", job) as lease:
+        probe = pipeline._probe(lease.encoder, manager, job)
         assert probe.largest_tensor_bytes == 96 * 113 * 113 * 4
         assert not any(module._forward_hooks for module in lease.encoder.module.modules())
         sizes = []
