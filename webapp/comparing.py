@@ -217,6 +217,58 @@ class View:
         )
 
 
+@dataclass(frozen=True)
+class Preset:
+    """A question of this project, asked as it was meant to be before the results were known. It is offered where its
+    results are; the words for it are `runs_preset_ID`.
+
+    Attributes:
+        folder: name under `experiments/results`.
+        metrics, baselines: the first that is there.
+        search: which runs it is about. Every arm more makes Holm's adjustment stricter: the main question stands alone.
+        curves: to begin with; those that are there.
+    """
+
+    id: str
+    folder: str
+    group_by: str
+    metrics: tuple[str, ...]
+    direction: str
+    baselines: tuple[str, ...]
+    search: str = ""
+    curves: tuple[str, ...] = ()
+
+    def view(self, source: Source, runs: Sequence[Run]) -> View:
+        """The question as a view of its folder."""
+        names = RunSet(tuple(runs)).metric_names
+        arms = set(arms_of(runs, (self.group_by,)).values())
+        return View(
+            folder=source.id,
+            group_by=(self.group_by,),
+            metric=next((name for name in self.metrics if name in names), ""),
+            baseline=next((arm for arm in self.baselines if arm in arms), ""),
+            direction=self.direction,
+            search=self.search,
+            curves=tuple(name for name in self.curves if name in names),
+        )
+
+
+PRESETS = (
+    Preset("pose", "pose_encoder", "pose_encoder", ("test/nme",), "min", ("mlp",), search="pose_encoder=mlp|clip"),
+    Preset("pose_all", "pose_encoder", "pose_encoder", ("test/nme",), "min", ("mlp",)),
+    Preset("reid", "reid", "multi_scale", ("test/mAP", "test/rank1"), "max", ("none", "baseline")),
+    Preset("bifusion", "bifusion", "fusion", ("test/mIoU",), "max", ("none", "baseline")),
+)
+PRESET = "preset."
+"""Begins the id under which a preset is offered beside the folders."""
+
+
+def presets_of(sources: Iterable[Source]) -> list[tuple[Preset, Source]]:
+    """The presets whose results are here, in their own order."""
+    by_name = {source.name: source for source in sources if source.committed}
+    return [(preset, by_name[preset.folder]) for preset in PRESETS if preset.folder in by_name]
+
+
 def settled(view: View, runs: Sequence[Run]) -> tuple[View, list[str]]:
     """The view with every open choice made, and what it names that is not here (keys, metrics, arms)."""
     names = RunSet(tuple(runs)).metric_names
@@ -302,8 +354,8 @@ def arms_of(runs: Iterable[Run], group_by: Sequence[str]) -> dict[str, str]:
 def matching(runs: Sequence[Run], search: str) -> list[Run]:
     """The runs that every word of `search` fits.
 
-    A word is part of a name, status or config value; `key=value`, `key!=value`, `key<number` and `key>number` ask a
-    config key; a leading `-` turns a word round. Case does not matter.
+    A word is part of a name, status or config value; `key=value`, `key=one|other`, `key!=value`, `key<number` and
+    `key>number` ask a config key; a leading `-` turns a word round. Case does not matter.
     """
     tests = [_test(word) for word in search.lower().split()[:50]]
     return [run for run in runs if all(test(run) for test in tests)]
@@ -329,7 +381,7 @@ def _test(word: str) -> Any:
                 return float(values[0]) < float(wanted) if sign == "<" else float(values[0]) > float(wanted)
             except (TypeError, ValueError):
                 return False
-        return (config_text(values[0]).lower() == wanted) == (sign == "=")
+        return (config_text(values[0]).lower() in wanted.split("|")) == (sign == "=")
 
     return asks
 

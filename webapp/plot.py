@@ -6,6 +6,7 @@ the plotly.js of the installed plotly package. The script's head says why gr.Plo
     chart = Plot(height_px=320, label=label("…"))
     button.click(draw, inputs, chart)        # draw returns a Drawing, or a str: what to do to get one
     chart.select(on_point, None, outputs)    # def on_point(event: gr.EventData): event.keys -> a key of each card
+    chart.release(on_zoom, None, chart)      # a Drawing that `refines`: event._data -> {view, x_range}
 """
 
 from __future__ import annotations

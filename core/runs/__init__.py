@@ -15,7 +15,7 @@ from core.runs.bands import Band, band
 from core.runs.cache import default_cache_dir
 from core.runs.compare import compare
 from core.runs.discover import UPLOAD_LIMITS, ReadLimits, RunFolder, list_folders, resolve_folder
-from core.runs.downsample import downsample
+from core.runs.downsample import downsample, downsample_around
 from core.runs.read import RunReader, read_runs
 from core.runs.record import RunRecorder
 from core.runs.report import Comparison, Report
@@ -42,6 +42,7 @@ __all__ = [
     "config_text",
     "default_cache_dir",
     "downsample",
+    "downsample_around",
     "list_folders",
     "read_runs",
     "resolve_folder",

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.runs import statistics
-from core.runs.downsample import downsample
+from core.runs.downsample import downsample_around
 from core.runs.series import Run
 
 MOST_CANDIDATES = 20_000
@@ -52,6 +52,7 @@ def band(
     interval: str = "bootstrap",
     points: int = 400,
     x_range: tuple[float, float] | None = None,
+    log_x: bool = False,
 ) -> Band:
     """The mean of `metric` over runs (seeds), at every x that any of them reaches.
 
@@ -61,16 +62,20 @@ def band(
         interval: `bootstrap` (percentile, over runs) or `t` (Student, of the mean).
         points: about so many x at most, the mean's extremes among them. Between its own points a run is interpolated,
             beyond its end it takes no part, and where it is NaN or infinite it takes no part either.
-        x_range: what is in view, drawn as finely as `points` allow; None for everything.
+        x_range: what is in view, drawn as finely as so many points again allow; None for everything.
+        log_x: for a logarithmic axis: only x above zero, and points spread evenly over the logarithm.
 
     Raises:
         InputError: `x` or `interval` is none of those.
     """
     if x not in ("step", "epoch", "time") or interval not in ("bootstrap", "t"):
         raise InputError("A band is over step, epoch or time, with interval bootstrap or t.", where=f"{x}, {interval}")
-    curves = [curve for run in runs if (curve := _curve(run, metric, x)) is not None]
-    grid = _candidates(curves, points, x_range)
-    grid = grid[downsample(grid, _mean_at(curves, grid), points, x_range)] if len(grid) else grid
+    curves = [curve for run in runs if (curve := _curve(run, metric, x, above=0.0 if log_x else -math.inf)) is not None]
+    # Ascending x's at which the mean is looked at: all there are, unless that is too many.
+    share = max(points, MOST_CANDIDATES // max(len(curves), 1))
+    picked = [axis[downsample_around(axis, value, share, x_range, log_x=log_x)] for axis, value in curves]
+    grid = np.unique(np.concatenate(picked)) if picked else np.empty(0)
+    grid = grid[downsample_around(grid, _mean_at(curves, grid), points, x_range, log_x=log_x)]
     values_NS = np.stack([_at(curve, grid) for curve in curves]) if curves else np.empty((0, len(grid)))
 
     present_NS = np.isfinite(values_NS)
@@ -93,23 +98,16 @@ Curve = tuple[np.ndarray, np.ndarray]
 """x, not decreasing and finite, and the value at each; NaN where it is not finite."""
 
 
-def _curve(run: Run, metric: str, x: str) -> Curve | None:
+def _curve(run: Run, metric: str, x: str, above: float) -> Curve | None:
     series = run.metrics.get(metric)
     axis = None if series is None else {"step": series.step, "epoch": series.epoch, "time": series.time_s}[x]
     if series is None or axis is None:
         return None
     axis = axis.astype(np.float64)
-    usable = np.isfinite(axis)
+    usable = np.isfinite(axis) & (axis > above)
     order = np.argsort(axis[usable], kind="stable")
     value = series.value[usable][order]
     return (axis[usable][order], np.where(np.isfinite(value), value, np.nan)) if len(order) else None
-
-
-def _candidates(curves: Sequence[Curve], points: int, x_range: tuple[float, float] | None) -> np.ndarray:
-    """Ascending x's at which the mean is looked at: all there are, unless that is too many."""
-    share = max(points, MOST_CANDIDATES // max(len(curves), 1))
-    picked = [axis[downsample(axis, value, share, x_range)] for axis, value in curves]
-    return np.unique(np.concatenate(picked)) if picked else np.empty(0)
 
 
 def _at(curve: Curve, grid: np.ndarray) -> np.ndarray:

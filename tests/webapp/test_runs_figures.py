@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import json
 import math
 import re
 from dataclasses import replace
@@ -12,17 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.runs import Run, RunSet, Series, read_runs
+from core.runs.checkpoint import direction_of
 from core.settings import Settings
 from webapp import comparing
 from webapp.comparing import Library, View
 from webapp.figures import run_panels as panels
 from webapp.figures import runs as figures
 from webapp.figures.drawing import Drawing
+from webapp.text import say
 
 EVIL = "<img src=x onerror=alert(1)>&'\""
 STEPS = np.arange(1, 41)
@@ -135,10 +138,31 @@ def test_better_lies_on_the_tinted_side_of_the_picture() -> None:
     runs = experiment(clip=3.5)
     view = view_of(runs)
     report = comparing.judge(runs, view)
-    picture = panels.forest(report.comparisons[0], report, "en")
+    picture = panels.forest(report.comparisons[0], panels.reach_of(report), True, "en")
     dot = float(re.search(r'circle cx="([\d.]+)"', picture)[1])  # type: ignore[index]
     start, width = map(float, re.search(r'class="good" x="([\d.]+)" y="0" width="([\d.]+)"', picture).groups())  # type: ignore[union-attr]
     assert start <= dot <= start + width
+
+
+def test_all_pictures_have_one_scale_and_an_arm_far_away_becomes_an_arrow() -> None:
+    runs = experiment(clip=4.1, table=4.2, none=40.0)
+    report = comparing.judge(runs, view_of(runs))
+    reach = panels.reach_of(report)
+    assert 0.2 < reach < 0.5, "set by the two that are near"
+    dots = {}
+    for one in report.comparisons:
+        picture = panels.forest(one, reach, True, "en")
+        found = re.search(r'circle cx="([\d.]+)"', picture)
+        dots[one.arm] = float(found[1]) - 130 if found else None
+        assert ("<path" in picture) == (one.arm == "none")
+    assert dots["none"] is None
+    assert dots["table"] == pytest.approx(2 * dots["clip"], rel=0.2)  # type: ignore[operator]
+
+
+def test_many_arms_are_counted_before_they_are_listed() -> None:
+    runs = experiment(clip=4.5, a=4.5, b=4.0, c=3.5, d=4.0)
+    assert "5 arms against mlp: 1 better · 2 worse · 2 no difference shown" in plain(card(runs))
+    assert "arms against" not in plain(card(experiment(clip=4.5)))
 
 
 # ------------------------------------------------------------------ choices and links
@@ -217,6 +241,9 @@ def test_pose_encoder_makes_the_arms_else_the_first_key_that_differs_and_is_no_s
         ("gone=1", 0),
         ("(a+)+$ [", 0),
         ("finished", 16),
+        ("pose_encoder=mlp|clip", 16),
+        ("pose_encoder=mlp|none seed<2", 2),
+        ("pose_encoder!=mlp|clip", 0),
     ],
 )
 def test_the_search_finds(search: str, count: int) -> None:
@@ -255,16 +282,47 @@ def test_own_runs_come_before_the_committed_ones_and_the_sample_comes_last(tmp_p
     assert library.start().name == "runs"  # type: ignore[union-attr]
 
 
-def test_the_sample_is_there_and_judged() -> None:
-    """On the first start the tab shows it."""
-    found = read_runs(comparing.RESULTS_DIR / "sample_pose_encoder")
+def test_what_the_first_start_shows_is_there_and_judged(tmp_path: Path) -> None:
+    library = Library(Settings(runs_dir=tmp_path / "none"))
+    source = library.start()
+    assert source is not None
+    assert source.committed
+    found = library.read(source)
     assert not found.problems
-    assert len(found) == 32
+    assert all(run.status == "finished" for run in found)
     view = view_of(list(found.runs))
     report = comparing.judge(found.runs, view)
-    verdicts = {one.arm: (one.verdict, one.pairs) for one in report.comparisons}
-    assert verdicts["table"] == ("worse", 8), "45 words say less than three numbers"
-    assert verdicts["none"] == ("worse", 8)
+    assert (view.group_by, view.metric, report.baseline) == (("pose_encoder",), "test/nme", "mlp")
+    verdicts = {one.arm: one for one in report.comparisons}
+    assert all(one.pairs >= 6 for one in report.comparisons)
+    assert verdicts["none"].verdict == "worse", "a network that is not told the pose"
+
+
+def test_a_question_is_offered_where_its_results_are_and_asks_about_its_arms_alone(tmp_path: Path) -> None:
+    for arm in ("mlp", "clip", "none"):
+        folder = tmp_path / "results" / "pose_encoder" / f"{arm}-0"
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(json.dumps({"pose_encoder": arm, "seed": 0}))
+        (folder / "metrics.jsonl").write_text('{"step": 1, "val/nme": 2, "test/nme": 3, "train/loss": 1}\n')
+    (tmp_path / "runs" / "reid").mkdir(parents=True)
+    (tmp_path / "runs" / "reid" / "metrics.jsonl").write_text('{"step": 1, "test/mAP": 2}\n')
+    library = Library(Settings(runs_dir=tmp_path / "runs"), tmp_path / "results")
+    offered = comparing.presets_of(library.sources())
+    assert [preset.id for preset, _ in offered] == ["pose", "pose_all"], "a stranger's folder of that name asks nothing"
+    views = {preset.id: preset.view(source, library.read(source).runs) for preset, source in offered}
+    runs = library.read(offered[0][1]).runs
+    view, missing = comparing.settled(views["pose"], runs)
+    assert missing == []
+    assert (view.metric, view.baseline, view.direction) == ("test/nme", "mlp", "min")
+    assert {run.config["pose_encoder"] for run in comparing.taking_part(runs, view)} == {"mlp", "clip"}
+    assert len(comparing.taking_part(runs, views["pose_all"])) == 3
+
+
+@pytest.mark.parametrize("preset", comparing.PRESETS, ids=lambda preset: preset.id)
+def test_every_question_is_worded_and_its_metric_has_the_direction_it_says(preset: comparing.Preset) -> None:
+    for language in ("en", "zh"):
+        assert say(language, f"runs_preset_{preset.id}")  # type: ignore[arg-type]
+    assert {direction_of(metric) for metric in preset.metrics} == {preset.direction}
 
 
 # ------------------------------------------------------------------ curves
@@ -316,6 +374,53 @@ def test_zoom_survives_refreshing_and_smoothing_but_not_another_axis() -> None:
     before = drawn(runs)[0].view
     assert drawn(runs, smooth=0.5, hidden=("mlp-0",), draw="runs")[0].view == before
     assert drawn(runs, x="epoch")[0].view != before
+
+
+def test_a_zoom_is_drawn_from_the_full_log_with_its_extremes_and_the_rest_stays() -> None:
+    values = np.random.default_rng(0).normal(size=200_000)
+    values[123_456] = 50.0
+    runs = [
+        make_run(
+            f"m{seed}", {"pose_encoder": "a", "seed": seed}, 1, metrics={"val/nme": Series(np.arange(200_000), values)}
+        )
+        for seed in range(2)
+    ]
+    for draw in ("bands", "runs"):
+        view = view_of(runs, curves=("val/nme",), draw=draw)
+        arms = comparing.arms_of(runs, view.group_by)
+        whole = figures.curves(runs, arms, figures.colours_of(arms), view, "en").drawing
+        assert isinstance(whole, Drawing)
+        assert json.loads(whole.to_json())["x_range"] is None
+        zoom = figures.Zoom(whole.view, 123_400.0, 123_600.0)
+        near = figures.curves(runs, arms, figures.colours_of(arms), view, "en", zoom).drawing
+        assert isinstance(near, Drawing)
+        assert (near.view, near.x_range) == (whole.view, (123_400.0, 123_600.0))
+        line = next(trace for trace in near.figure.data if trace.fill is None)
+        x = np.asarray(line.x)
+        assert set(range(123_400, 123_601)) <= set(x.tolist()), "every step that was logged"
+        assert max(line.y) == 50.0
+        assert (x.min(), x.max()) == (0, 199_999)
+        other = figures.curves(runs, arms, figures.colours_of(arms), view, "en", replace(zoom, view="other")).drawing
+        assert isinstance(other, Drawing)
+        assert other.x_range is None, "a zoom into another chart says nothing about this one"
+
+
+def test_a_zoom_into_a_logarithmic_axis_is_refined_too() -> None:
+    run = make_run(
+        "m", {"pose_encoder": "a", "seed": 0}, 1, metrics={"val/nme": Series(np.arange(100_000), np.ones(100_000))}
+    )
+    view = view_of([run], curves=("val/nme",), draw="runs", log=("x",))
+    arms = comparing.arms_of([run], view.group_by)
+    name = figures.curves([run], arms, {}, view, "en").drawing.view  # type: ignore[union-attr]
+    near = figures.curves([run], arms, {}, view, "en", figures.Zoom(name, 70_000.0, 70_100.0)).drawing
+    assert set(range(70_000, 70_101)) <= set(near.figure.data[0].x.tolist())  # type: ignore[union-attr]
+
+
+def test_more_arms_than_colours_are_told_apart_by_their_line() -> None:
+    runs = experiment(1, **{f"arm{number}": 4.0 for number in range(10)})
+    drawing, _ = drawn(runs)
+    looks = {(trace.line.color, trace.line.dash) for trace in drawing.figure.data if trace.showlegend}
+    assert len(looks) == 11
 
 
 def test_nan_is_marked_and_no_line_is_drawn_across() -> None:
@@ -423,6 +528,29 @@ def test_the_scatter_marks_the_front() -> None:
     front, mlp, clip = drawing.figure.data
     assert list(front.x) == list(mlp.x), "the same cost and better: mlp alone"
     assert clip.marker.color == "rgba(0,0,0,0)"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.text("abc_", min_size=1, max_size=24)), max_size=14))
+def test_no_name_in_the_scatter_covers_another(points: list[tuple[float, float, str]]) -> None:
+    x, y, names = ([point[part] for point in points] for part in range(3))
+    places = figures.label_places(x, y, names, (-0.2, 1.2), (-0.2, 1.2))
+    width, height = figures.PLOT_PX
+    boxes = []
+    for at_x, at_y, name, place in zip(x, y, names, places, strict=True):
+        if not place:
+            continue
+        vertical, side = place.split()
+        middle_x = (at_x + 0.2) / 1.4 * width + {"left": -1, "center": 0, "right": 1}[side] * len(name) * 3.3
+        middle_y = (at_y + 0.2) / 1.4 * height + {"bottom": -15, "middle": 0, "top": 15}[vertical]
+        boxes.append((middle_x, middle_y, len(name) * 3.3))
+    for number, (x1, y1, half1) in enumerate(boxes):
+        for x2, y2, half2 in boxes[:number]:
+            assert abs(y1 - y2) >= 13.9 or abs(x1 - x2) >= half1 + half2 - 16.1
+
+
+def test_a_name_alone_stands_above_its_point() -> None:
+    assert figures.label_places([0.5], [0.5], ["mlp"], (0, 1), (0, 1)) == ["top center"]
 
 
 # ------------------------------------------------------------------ tables as files

@@ -50,18 +50,24 @@ class Drawing:
         cards: the tooltips.
         view: while two drawings in a row bear the same view, zoom and camera stay; another view starts afresh.
         description: one sentence for people who do not see the chart.
+        refines: the chart has more to show than was drawn: when x is zoomed, `Plot.release` asks for it.
+        x_range: with `refines`, the part of x for which this drawing is fine; None for the whole.
     """
 
     figure: go.Figure
     cards: tuple[Card, ...] = ()
     view: str = ""
     description: str = ""
+    refines: bool = False
+    x_range: tuple[float, float] | None = None
 
     def to_json(self) -> str:
         """The value of the page's `Plot` component."""
         figure = json.loads(self.figure.to_json())
         cards = [dataclasses.asdict(card) for card in self.cards]
         payload: dict[str, Any] = {"data": figure["data"], "layout": figure["layout"], "cards": cards}
+        if self.refines:
+            payload |= {"refines": True, "x_range": self.x_range}
         return json.dumps({**payload, "view": self.view, "description": self.description}, separators=(",", ":"))
 
     @staticmethod

@@ -18,10 +18,15 @@ from core.runs.statistics import MIN_PAIRS
 from webapp.figures.drawing import shorten
 from webapp.figures.runs import GREY, ArmCost, cost_text
 from webapp.text import Language, say
+from webapp.text.errors import translated
 
 ROWS_LIMIT = 1_000
 KEYS_LIMIT = 10
 LISTED = 40
+FAR = 6
+"""A comparison that reaches so many times beyond the usual one does not set the scale of the pictures."""
+FEW = 4
+"""Up to so many comparisons are set large; more are set close, under a line that counts them."""
 MARKS = {"better": "▲", "worse": "▼", "no_difference_shown": "≈", "refused": "?"}
 DOT = '<i class="rn-dot" style="background:{}"></i>'
 
@@ -63,7 +68,17 @@ def verdict_card(report: Report, colours: Mapping[str, str], language: Language)
         body = f'<p class="rn-none">{why}</p>'
         return f'<section class="rn-verdict">{head}{body}{_folded(report, language)}</section>'
     rows = "".join(_comparison(one, report, colours, language) for one in report.comparisons)
-    return f'<section class="rn-verdict">{head}{rows}{_folded(report, language)}</section>'
+    many = len(report.comparisons) > FEW
+    count = f'<p class="rn-count">{text(summary(report, language))}</p>' if many else ""
+    kind = "rn-verdict is-many" if many else "rn-verdict"
+    return f'<section class="{kind}">{head}{count}{rows}{_folded(report, language)}</section>'
+
+
+def summary(report: Report, language: Language) -> str:
+    """How many arms came out how, against the baseline."""
+    verdicts = [one.verdict for one in report.comparisons]
+    counts = [f"{verdicts.count(way)} {say(language, f'runs_is_{way}')}" for way in MARKS if way in verdicts]
+    return say(language, "runs_summary", arms=len(verdicts), baseline=report.baseline or "–", counts=" · ".join(counts))
 
 
 def _comparison(one: Comparison, report: Report, colours: Mapping[str, str], language: Language) -> str:
@@ -73,7 +88,7 @@ def _comparison(one: Comparison, report: Report, colours: Mapping[str, str], lan
         f"<span>{word(f'is_{one.verdict}')}</span></div>"
         f'<div class="rn-words"><p class="rn-sentence">{sentence(one, report, colours, language)}</p>'
         f'<p class="rn-facts">{text(facts(one, language))}</p></div>'
-        f"{forest(one, report, language)}</article>"
+        f"{forest(one, reach_of(report), report.direction == 'min', language)}</article>"
     )
 
 
@@ -116,29 +131,51 @@ def reason_text(one: Comparison, language: Language) -> str:
     return say(language, "runs_refused_reason", pairs=pairs, least=MIN_PAIRS)
 
 
-def forest(one: Comparison, report: Report, language: Language) -> str:
+def reach_of(report: Report) -> float:
+    """How far from zero the pictures of all comparisons reach: one scale for all, so that they can be compared.
+
+    An arm that lies far beyond the others would press them into one point; it ends in an arrow instead.
+    """
+    ends = sorted(
+        max(abs(value) for value in (one.difference, *(one.interval or ())) if math.isfinite(value))
+        for one in report.comparisons
+        if one.difference is not None
+    )
+    usual = ends[(len(ends) - 1) // 2] if ends else 0.0
+    return 1.15 * max((end for end in ends if end <= FAR * usual), default=0.0) or 1.0
+
+
+def forest(one: Comparison, reach: float, lower: bool, language: Language) -> str:
     """The difference and its interval on an axis through zero; the better side is tinted.
 
-    Each picture has its own scale: what is to be seen is on which side of zero the interval lies, and how near.
+    Args:
+        reach: the difference at either edge, see `reach_of`.
+        lower: less is better.
     """
     width, middle = 260.0, 130.0
-    ends = [abs(value) for value in (one.difference, *(one.interval or ())) if value is not None]
-    reach = 1.15 * max((end for end in ends if math.isfinite(end)), default=0.0) or 1.0
-    place = lambda value: middle + value / reach * (middle - 6)  # noqa: E731 - a local abbreviation
-    lower = report.direction == "min"
+    edge = middle - 6
+    place = lambda value: middle + max(-1.0, min(value / reach, 1.0)) * edge  # noqa: E731 - a local abbreviation
     sides = [say(language, "runs_side_better"), say(language, "runs_side_worse")]
     left, right = sides if lower else sides[::-1]
-    tint = f'<rect class="good" x="{0 if lower else middle:.1f}" y="0" width="{middle:.1f}" height="34"/>'
-    parts = [tint, f'<line class="zero" x1="{middle}" x2="{middle}" y1="0" y2="34"/>']
+    parts = [
+        f'<rect class="good" x="{0 if lower else middle:.1f}" y="0" width="{middle:.1f}" height="34"/>',
+        f'<line class="zero" x1="{middle}" x2="{middle}" y1="0" y2="34"/>',
+    ]
     if one.difference is not None:
-        if one.interval is not None:
-            low, high = place(one.interval[0]), place(one.interval[1])
-            parts.append(
-                f'<line class="whisker" x1="{low:.1f}" x2="{high:.1f}" y1="17" y2="17"/>'
-                f'<line class="whisker" x1="{low:.1f}" x2="{low:.1f}" y1="11" y2="23"/>'
-                f'<line class="whisker" x1="{high:.1f}" x2="{high:.1f}" y1="11" y2="23"/>'
-            )
-        parts.append(f'<circle cx="{place(one.difference):.1f}" cy="17" r="5"/>')
+        low, high = one.interval or (one.difference, one.difference)
+        if low < high:
+            parts.append(f'<line class="whisker" x1="{place(low):.1f}" x2="{place(high):.1f}" y1="17" y2="17"/>')
+        parts += [
+            f'<line class="whisker" x1="{place(end):.1f}" x2="{place(end):.1f}" y1="11" y2="23"/>'
+            for end in (low, high)
+            if low < high and abs(end) <= reach
+        ]
+        if abs(one.difference) <= reach:
+            parts.append(f'<circle cx="{place(one.difference):.1f}" cy="17" r="5"/>')
+        for sign in (-1, 1):
+            if max(sign * low, sign * high) > reach:
+                tip = middle + sign * (middle - 1)
+                parts.append(f'<path d="M{tip:.1f} 17l{-sign * 9} -6v12z"/>')
     signed = "" if one.difference is None else ("+" if one.difference > 0 else "") + number(one.difference)
     about = say(language, "runs_forest", arm=one.arm, baseline=one.baseline, difference=signed or "–")
     return (
@@ -207,14 +244,14 @@ def _folded(report: Report, language: Language) -> str:
     parts.append(
         f'<details class="rn-method"><summary>{word("method")}</summary><p>{word("method_text")}</p></details>'
     )
-    doubts = [note[:1].upper() + note[1:] + "." for note in report.notes]
+    doubts = [_doubt(note, language) for note in report.notes]
     if doubts:
         items = "".join(f"<li>{text(note)}</li>" for note in doubts)
         title = word("doubts", count=len(doubts))
         parts.append(f'<details class="rn-doubts"><summary>{title}</summary><ul>{items}</ul></details>')
     if report.excluded:
         rows = "".join(
-            f"<tr><td>{text(one.run)}</td><td>{text(_reason(one.reason, language))}</td></tr>"
+            f"<tr><td>{text(one.run)}</td><td>{text(translated(one.reason, language))}</td></tr>"
             for one in report.excluded[:LISTED]
         )
         count = len(report.excluded)
@@ -224,15 +261,10 @@ def _folded(report: Report, language: Language) -> str:
     return f"<footer>{''.join(parts)}</footer>"
 
 
-_REASONS = {
-    "still running": "runs_reason_running",
-    "not paired: no run of the other arm has its seed": "runs_reason_partner",
-    "not paired: its config has no seed to pair it by": "runs_reason_seed",
-}
-
-
-def _reason(reason: str, language: Language) -> str:
-    return say(language, _REASONS[reason]) if reason in _REASONS else reason
+def _doubt(note: str, language: Language) -> str:
+    """A note of core's, which is a phrase, as a sentence."""
+    spoken = translated(note, language)
+    return f"{note[:1].upper()}{note[1:]}." if spoken == note else f"{spoken}。"
 
 
 def no_verdict(headline: str, lines: Sequence[str], language: Language) -> str:
@@ -266,11 +298,17 @@ def problems_panel(problems: Sequence[Problem], runs: Sequence[Run], language: L
     """Files that could not be read, with reasons, and what was repaired in those that could; empty without any."""
     parts = []
     if problems:
-        rows = "".join(f"<tr><td>{text(one.path)}</td><td>{text(one.reason)}</td></tr>" for one in problems[:LISTED])
+        rows = "".join(
+            f"<tr><td>{text(one.path)}</td><td>{text(translated(one.reason, language))}</td></tr>"
+            for one in problems[:LISTED]
+        )
         parts.append(_listing("runs_problems", len(problems), rows, language, kind="bad", is_open=len(problems) <= 5))
     noted = [(run.name, note) for run in runs for note in run.notes]
     if noted:
-        rows = "".join(f"<tr><td>{text(name)}</td><td>{text(note)}</td></tr>" for name, note in noted[:LISTED])
+        rows = "".join(
+            f"<tr><td>{text(name)}</td><td>{text(translated(note, language))}</td></tr>"
+            for name, note in noted[:LISTED]
+        )
         parts.append(_listing("runs_noted", len(noted), rows, language, kind="", is_open=False))
     return "".join(parts)
 
@@ -322,12 +360,17 @@ def run_rows(
             [
                 run.name,
                 say(language, f"runs_status_{run.status}"),
-                *(config_text(run.config[key]) if key in run.config else "" for key in keys),
+                *(_config_cell(run.config[key]) if key in run.config else "" for key in keys),
                 "" if value is None else f"{value:.4g}",
                 f"{last_step(run):,}",
             ]
         )
     return headings, rows
+
+
+def _config_cell(value: Any) -> str:
+    large = isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10_000
+    return f"{value:,}" if large else config_text(value)
 
 
 def last_value(run: Run, metric: str) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.runs import Report, Run, Series, band, downsample
+from core.runs import Band, Report, Run, Series, band, downsample_around
 from webapp.figures.drawing import COLOURS, Drawing, base_layout, literal, shorten
 from webapp.text import Language, say
 
@@ -26,6 +26,8 @@ UNIFIED_HOVER_LIMIT = 12
 """Above so many curves one hover text for all of them would cover the chart; then each answers for itself."""
 MARKS_LIMIT = 200
 GREY = "#94a3b8"
+DASHES = ("solid", "dash", "dot", "dashdot")
+"""When there are more arms than colours, the colours come again in another line."""
 
 Arms = Mapping[str, str]
 """Run id → arm."""
@@ -35,6 +37,12 @@ def colours_of(arms: Arms) -> dict[str, str]:
     """Each arm's colour, by order of appearance, so that it stays when others are filtered out."""
     labels = list(dict.fromkeys(arms.values()))
     return {label: COLOURS[number % len(COLOURS)] for number, label in enumerate(labels)}
+
+
+def dash_of(arm: str, colours: Mapping[str, str]) -> str:
+    """The line of an arm in a chart: solid for as many arms as there are colours."""
+    place = list(colours).index(arm) if arm in colours else 0
+    return DASHES[place // len(COLOURS) % len(DASHES)]
 
 
 # ------------------------------------------------------------------ curves
@@ -69,6 +77,15 @@ def axis_of(run: Run, series: Series, x: str) -> np.ndarray | None:
 
 
 @dataclass(frozen=True)
+class Zoom:
+    """What of x somebody looks at, in the drawing that bears the name `view`; in units of the axis, see `axis_of`."""
+
+    view: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Curves:
     """The drawing, and in words what is not in it or has to be known about it."""
 
@@ -76,14 +93,27 @@ class Curves:
     notes: tuple[str, ...]
 
 
-def curves(runs: Sequence[Run], arms: Arms, colours: Mapping[str, str], view: View, language: Language) -> Curves:
-    """One chart below the other for each metric, over one common axis: the pointer reads all of them at once."""
+def curves(
+    runs: Sequence[Run],
+    arms: Arms,
+    colours: Mapping[str, str],
+    view: View,
+    language: Language,
+    zoom: Zoom | None = None,
+) -> Curves:
+    """One chart below the other for each metric, over one common axis: the pointer reads all of them at once.
+
+    `zoom`: drawn finely from the full logs; ignored if it is of a drawing with another view.
+    """
     import plotly.graph_objects as go
 
     shown = [run for run in runs if run.id in arms]
     metrics = [name for name in view.curves if any(name in run.metrics for run in shown)]
     if not metrics:
         return Curves(say(language, "runs_no_curves"), ())
+    # Zoom stays while these stay: refreshing, smoothing, ticking runs on and off do not move the window.
+    name = "|".join([view.folder, view.x, *view.log, *metrics])
+    x_range = (zoom.low, zoom.high) if zoom is not None and zoom.view == name else None
     by_run = view.draw == "runs" or view.x == "wall"
     notes: list[str] = []
     if view.x == "wall" and view.draw == "bands":
@@ -99,7 +129,7 @@ def curves(runs: Sequence[Run], arms: Arms, colours: Mapping[str, str], view: Vi
         drawn = [(run, series) for run, series in drawn if axis_of(run, series, view.x) is not None]
         if "y" in view.log:
             log_left_out += sum(int((series.value <= 0).sum()) for _, series in drawn)
-        style = _Style(row, view, colours, len(drawn) * len(metrics))
+        style = _Style(row, view, colours, len(drawn) * len(metrics), x_range)
         if by_run:
             for run, series in drawn:
                 traces += _run_traces(run, series, arms[run.id], style, language)
@@ -128,7 +158,8 @@ def curves(runs: Sequence[Run], arms: Arms, colours: Mapping[str, str], view: Vi
         if trace.showlegend:
             seen.add(trace.legendgroup)
     unified = len(traces) <= UNIFIED_HOVER_LIMIT * len(metrics) or not by_run
-    title = say(language, f"runs_x_{view.x}") + (f" ({say(language, 'runs_seconds')})" if view.x == "time" else "")
+    unit = {"time": f" ({say(language, 'runs_seconds')})", "wall": " (UTC)"}.get(view.x, "")
+    title = say(language, f"runs_x_{view.x}") + unit
     layout = base_layout(
         margin={"l": 52, "r": 10, "t": 30, "b": 40},
         hovermode="x unified" if unified else "closest",
@@ -173,9 +204,8 @@ def curves(runs: Sequence[Run], arms: Arms, colours: Mapping[str, str], view: Vi
     description = say(
         language, "runs_curves_description", metrics=", ".join(metrics), arms=", ".join(dict.fromkeys(arms.values()))
     )
-    # Zoom stays while these stay: refreshing, smoothing, ticking runs on and off do not move the window.
-    name = "|".join([view.folder, view.x, *view.log, *metrics])
-    return Curves(Drawing(go.Figure(traces, layout), view=name, description=description), tuple(notes))
+    drawing = Drawing(go.Figure(traces, layout), view=name, description=description, refines=True, x_range=x_range)
+    return Curves(drawing, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -186,6 +216,7 @@ class _Style:
     view: View
     colours: Mapping[str, str]
     curves: int
+    x_range: tuple[float, float] | None
 
     @property
     def points(self) -> int:
@@ -196,18 +227,23 @@ class _Style:
 
         return go.Scatter(xaxis="x", yaxis=f"y{self.row + 1}" if self.row else "y", **parts)
 
+    @property
+    def log_x(self) -> bool:
+        return "x" in self.view.log and self.view.x != "wall"
+
     def kept(self, x_N: np.ndarray, y_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What is drawn of a curve: in order, without what a logarithm cannot take, no more points than can be seen."""
-        usable_N = np.isfinite(x_N) & ((x_N > 0) if "x" in self.view.log and self.view.x != "wall" else True)
+        usable_N = np.isfinite(x_N) & ((x_N > 0) if self.log_x else True)
         x, y = x_N[usable_N], y_N[usable_N]
         order = np.argsort(x, kind="stable")
         x, y = x[order], np.where(np.isfinite(y[order]), y[order], np.nan)
         if "y" in self.view.log:
             y = np.where(y > 0, y, np.nan)
-        if not len(x):
-            return x, y
-        picked = downsample(np.log10(x) if "x" in self.view.log and self.view.x != "wall" else x, y, self.points)
+        picked = downsample_around(x, y, self.points, self.x_range, log_x=self.log_x)
         return x[picked], y[picked]
+
+    def band(self, runs: Sequence[Run], metric: str, interval: str) -> Band:
+        return band(runs, metric, x=self.view.x, interval=interval, x_range=self.x_range, log_x=self.log_x)
 
 
 def _run_traces(run: Run, series: Series, arm: str, style: _Style, language: Language) -> list[Any]:
@@ -226,7 +262,7 @@ def _run_traces(run: Run, series: Series, arm: str, style: _Style, language: Lan
         style.trace(
             x=x,
             y=y,
-            line={"color": colour, "width": 1.4},
+            line={"color": colour, "width": 1.4, "dash": dash_of(arm, style.colours)},
             opacity=0.9,
             name=literal(shorten(arm, 32)),
             hovertemplate=f"{name}: %{{y:.4~g}}<extra></extra>",
@@ -242,13 +278,11 @@ def _band_traces(runs: Sequence[Run], metric: str, arm: str, style: _Style) -> t
     """Mean and interval of one arm; the mean before smoothing stays to be seen, faintly."""
     view = style.view
     colour = style.colours.get(arm, GREY)
-    raw = band(runs, metric, x=view.x, interval=view.interval)
-    if not len(raw.x_S):
+    # Each run is smoothed before they are averaged: the band is then an interval of the curve that is drawn.
+    smooth = [_smooth_run(run, metric, view.smooth) for run in runs] if view.smooth > 0 else runs
+    drawn = style.band(smooth, metric, view.interval)
+    if not len(drawn.x_S):
         return [], math.nan
-    drawn = raw
-    if view.smooth > 0:
-        # Each run is smoothed before they are averaged: the band is then an interval of the curve that is drawn.
-        drawn = band([_smooth_run(run, metric, view.smooth) for run in runs], metric, x=view.x, interval=view.interval)
     name = literal(shorten(arm, 32))
     common = {"legendgroup": arm, "name": name}
     traces = []
@@ -258,8 +292,6 @@ def _band_traces(runs: Sequence[Run], metric: str, arm: str, style: _Style) -> t
     if "y" in view.log:
         usable &= drawn.high_S > 0
         low_S = np.maximum(low_S, np.nanmin(np.where(drawn.mean_S > 0, drawn.mean_S, np.nan), initial=1.0) * 1e-2)
-    if "x" in view.log:
-        usable &= drawn.x_S > 0
     for start, stop in _stretches(usable):
         x = drawn.x_S[start:stop]
         traces.append(
@@ -275,6 +307,7 @@ def _band_traces(runs: Sequence[Run], metric: str, arm: str, style: _Style) -> t
             )
         )
     if view.smooth > 0:
+        raw = style.band(runs, metric, "t")  # only its mean is drawn
         x, y = style.kept(raw.x_S, raw.mean_S)
         faint = {"color": colour, "width": 1}
         traces.append(style.trace(x=x, y=y, mode="lines", line=faint, opacity=0.3, hoverinfo="skip", **common))
@@ -282,7 +315,7 @@ def _band_traces(runs: Sequence[Run], metric: str, arm: str, style: _Style) -> t
     spread = {float(at): (low, high) for at, low, high in zip(drawn.x_S, drawn.low_S, drawn.high_S, strict=True)}
     about = [_interval_text(*spread[float(at)]) for at in x]
     hover = f"{name}: %{{y:.4~g}}%{{customdata}}<extra></extra>"
-    line = {"color": colour, "width": 2}
+    line = {"color": colour, "width": 2, "dash": dash_of(arm, style.colours)}
     mode = "lines+markers" if len(x) == 1 else "lines"
     traces.append(style.trace(x=x, y=y, mode=mode, line=line, customdata=about, hovertemplate=hover, **common))
     return traces, drawn.coverage
@@ -487,6 +520,11 @@ def scatter(
     y = [arm.mean for arm in arms]
     lower = report.direction == "min"
     front = pareto_front(x, y, more_cost=cost == "samples_per_s", lower_quality=lower)
+    ends = [arm.interval or (arm.mean, arm.mean) for arm in arms]
+    x_range = _padded(min(x), max(x), 0.18)
+    y_range = _padded(min(low for low, _ in ends), max(high for _, high in ends), 0.14)
+    names = [shorten(arm.arm, 24) for arm in arms]
+    places = label_places(x, y, names, x_range, y_range)
     traces: list[Any] = [
         go.Scatter(
             x=[x[point] for point in front],
@@ -498,9 +536,8 @@ def scatter(
         )
     ]
     for number, arm in enumerate(arms):
-        low, high = arm.interval or (arm.mean, arm.mean)
-        best = number in front
-        name = literal(shorten(arm.arm, 24))
+        low, high = ends[number]
+        name = literal(names[number])
         colour = colours.get(arm.arm, GREY)
         hollow = {"color": "rgba(0,0,0,0)", "line": {"color": colour, "width": 2}, "size": 10}
         traces.append(
@@ -516,10 +553,10 @@ def scatter(
                     "thickness": 1.2,
                     "width": 3,
                 },
-                mode="markers+text",
+                mode="markers+text" if places[number] else "markers",
                 text=[name],
-                textposition="top center" if number % 2 else "bottom center",
-                marker={"color": colour, "size": 11} if best else hollow,
+                textposition=places[number] or None,
+                marker={"color": colour, "size": 11} if number in front else hollow,
                 name=name,
                 showlegend=False,
                 hovertemplate=f"{name}<br>{literal(report.metric)} %{{y:.4~g}}{_interval_text(low, high)}"
@@ -528,16 +565,64 @@ def scatter(
             )
         )
     better = say(language, "runs_lower_better" if lower else "runs_higher_better")
+    y_title = literal(f"{shorten(report.metric, 30)}, {better}")
     layout = base_layout(
         margin={"l": 52, "r": 14, "t": 24, "b": 40},
-        xaxis={"title": {"text": say(language, f"runs_cost_{cost}"), "standoff": 6}, "zeroline": False, "nticks": 6},
-        yaxis={"title": {"text": literal(f"{shorten(report.metric, 30)}, {better}"), "standoff": 4}, "zeroline": False},
+        xaxis={
+            "title": {"text": say(language, f"runs_cost_{cost}"), "standoff": 6},
+            "zeroline": False,
+            "nticks": 6,
+            "range": x_range,
+        },
+        yaxis={"title": {"text": y_title, "standoff": 4}, "zeroline": False, "range": y_range},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     )
-    widest = max(x) - min(x) or abs(x[0]) or 1.0
-    layout["xaxis"]["range"] = [min(x) - 0.18 * widest, max(x) + 0.18 * widest]
     description = say(language, "runs_scatter_description", metric=report.metric)
     return Drawing(go.Figure(traces, layout), view=f"{report.metric}|{cost}", description=description)
+
+
+def _padded(low: float, high: float, share: float) -> list[float]:
+    pad = share * (high - low or abs(high) or 1.0)
+    return [low - pad, high + pad]
+
+
+PLOT_PX = (300, 250)
+"""The inside of the scatter at its narrowest, as `label_places` reckons with it."""
+_LABEL_HEIGHT_PX, _CHARACTER_PX, _MARKER_PX = 14, 6.6, 8
+
+
+def label_places(
+    x_N: Sequence[float], y_N: Sequence[float], names: Sequence[str], x_range: Sequence[float], y_range: Sequence[float]
+) -> list[str]:
+    """Where each point's name goes (Plotly's `textposition`), so that none covers another or a point; empty where
+    there is no room: the pointer then tells it."""
+    width, height = PLOT_PX
+    points = [
+        ((x - x_range[0]) / (x_range[1] - x_range[0]) * width, (y - y_range[0]) / (y_range[1] - y_range[0]) * height)
+        for x, y in zip(x_N, y_N, strict=True)
+    ]
+    taken = [(px - _MARKER_PX, py - _MARKER_PX, px + _MARKER_PX, py + _MARKER_PX) for px, py in points]
+    places = []
+    for (px, py), name in zip(points, names, strict=True):
+        half = len(name) * _CHARACTER_PX / 2
+        place = ""
+        for vertical, side in ((v, s) for s in ("center", "right", "left") for v in ("top", "bottom", "middle")):
+            if (vertical, side) == ("middle", "center"):
+                continue
+            x = px + {"center": 0.0, "right": half + _MARKER_PX, "left": -half - _MARKER_PX}[side]
+            y = py + {"top": 1, "middle": 0, "bottom": -1}[vertical] * (_MARKER_PX + _LABEL_HEIGHT_PX / 2)
+            box = (x - half, y - _LABEL_HEIGHT_PX / 2, x + half, y + _LABEL_HEIGHT_PX / 2)
+            inside = box[0] >= -10 and box[2] <= width + 10 and box[1] >= 0 and box[3] <= height
+            if inside and not any(_overlap(box, other) for other in taken):
+                place = f"{vertical} {side}"
+                taken.append(box)
+                break
+        places.append(place)
+    return places
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 # ------------------------------------------------------------------ tables as files

@@ -4,9 +4,11 @@
  * charts, exhausts the browser's WebGL contexts. Here the chart is made once and then only told what changed.
  *
  *   mount(element, props, trigger, watch)   called once by each component's js_on_load
+ *   change(id, alter)                       alter(trace) → trace, for each trace of the chart inside #id: in the browser alone,
+ *                                           until the server sends another drawing
  *
  * `props.value` is the JSON text of a Drawing (webapp/figures/drawing.py):
- *   { data, layout, cards: [{title, lines, image, key}], view, description }
+ *   { data, layout, cards: [{title, lines, image, key}], view, description, refines, x_range }
  *   { empty }   plain words: there is no chart yet, and what to do to get one
  *
  * What it takes care of
@@ -17,6 +19,9 @@
  *   - Cards (tooltips) are built from text nodes: a file name is never read as markup.
  *   - A chart whose component has left the page is purged, so that its WebGL context is given back.
  *   - A click on a point triggers the component's `select` event with {keys: of its cards, trace, point}.
+ *   - `wb-plot-drawn` bubbles from the chart after each drawing.
+ *   - Where the drawing `refines` and what is in view is not what it was made for (`x_range`), the component's `release`
+ *     event asks for that, with {view, x_range}; whether a person zoomed or an answer crossed a question on its way.
  */
 (() => {
   "use strict";
@@ -27,6 +32,8 @@
     responsive: false, // our own ResizeObserver does it, also when a tab opens
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "hoverClosest3d", "resetCameraLastSave3d"],
   };
+  const REFINE_AFTER_MS = 150; // the wheel turns in many small steps
+  const REFINE_TRIES = 3; // for one range, should the answer not be for it
   const CARD_GAP_PX = 14;
   const CELL_TEXT_PX = 32;
   // From the page's surface to its accent: a low value recedes, in light and in dark. For traces with `autocolorscale`.
@@ -108,6 +115,13 @@
     });
   }
 
+  /** Whether two ranges show the same: both everything, or the same ends but for rounding. */
+  function same(one, other) {
+    if (!one || !other) return !one && !other;
+    const dust = 1e-6 * (other[1] - other[0]);
+    return Math.abs(one[0] - other[0]) <= dust && Math.abs(one[1] - other[1]) <= dust;
+  }
+
   class Plot {
     constructor(element, props, trigger) {
       this.element = element;
@@ -147,6 +161,19 @@
       return this.queue;
     }
 
+    /** Alters the traces of what is shown, or is going to be. Calls that come while one is drawn become one. */
+    change(alter) {
+      const drawing = this.pending ?? this.drawing;
+      if (!drawing) return;
+      this.pending = { ...drawing, data: drawing.data.map(alter) };
+      if (!this.visible || this.changing) return;
+      this.changing = true;
+      this.draw().then(() => {
+        this.changing = false;
+        if (this.pending && this.visible) this.change((trace) => trace);
+      });
+    }
+
     async drawNow() {
       const Plotly = await loadPlotly(this.box.dataset.plotly);
       const next = this.pending ?? this.drawing;
@@ -163,7 +190,33 @@
       this.box.setAttribute("aria-label", next.description);
       await Plotly.react(this.box, fitted(next.data, layout.width), layout, CONFIG);
       if (first) this.listen();
+      this.refine();
       this.box.dataset.draws = String(Number(this.box.dataset.draws || 0) + 1);
+      this.box.dispatchEvent(new CustomEvent("wb-plot-drawn", { bubbles: true }));
+    }
+
+    /** What of x is in view, in the units of the data (dates in milliseconds); null for everything. */
+    get xRange() {
+      const axis = this.box._fullLayout?.xaxis;
+      if (!axis || axis.autorange) return null;
+      const ends = axis.range.map((end) => (axis.type === "log" ? 10 ** end : axis.r2l(end)));
+      return [Math.min(...ends), Math.max(...ends)];
+    }
+
+    /** Asks for a drawing of what is in view, unless this one was made for it. */
+    refine() {
+      clearTimeout(this.refining);
+      if (!this.drawing?.refines || same(this.xRange, this.drawing.x_range)) {
+        this.tries = 0;
+        return;
+      }
+      this.refining = setTimeout(() => {
+        const range = this.xRange;
+        if (!this.drawing?.refines || !this.visible || same(range, this.drawing.x_range)) return;
+        this.tries = this.asked && same(range, this.asked.range) ? this.tries + 1 : 1;
+        this.asked = { range };
+        if (this.tries <= REFINE_TRIES) this.trigger("release", { view: this.drawing.view, x_range: range });
+      }, REFINE_AFTER_MS);
     }
 
     /** A 3-D camera lives in its scene, not in the layout, until the pointer is let go. */
@@ -201,6 +254,7 @@
       this.box.on("plotly_hover", (event) => this.showCard(event));
       this.box.on("plotly_unhover", () => this.hideCard());
       this.box.on("plotly_relayouting", () => this.hideCard());
+      this.box.on("plotly_relayout", () => this.refine());
       this.box.on("plotly_click", (event) => {
         const point = event.points[0];
         const keys = this.cardsOf(point).map((card) => card.key);
@@ -287,6 +341,11 @@
     plot.update();
   }
 
+  function change(id, alter) {
+    const place = document.getElementById(id);
+    for (const plot of plots) if (place?.contains(plot.box)) plot.change(alter);
+  }
+
   // Light and dark: Gradio sets a class on the body. Only that attribute is watched; a subtree would answer to our own changes.
   let dark = isDark();
   new MutationObserver(() => {
@@ -298,5 +357,5 @@
     for (const plot of plots) if (plot.drawing && !plot.visible) plot.pending ??= plot.drawing;
   }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
-  window.WorkbenchPlot = { mount };
+  window.WorkbenchPlot = { mount, change };
 })();

@@ -10,6 +10,7 @@ reader then reads only that, and the page is drawn again only if there was somet
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -32,13 +33,14 @@ from core.runs import (
 )
 from webapp import comparing, errors
 from webapp.api import runs as api
-from webapp.comparing import COSTS, MAX_CURVES, UPLOAD_ID, Library, View
+from webapp.comparing import COSTS, MAX_CURVES, PRESET, UPLOAD_ID, Library, View
 from webapp.figures import run_panels as panels
 from webapp.figures import runs as figures
 from webapp.plot import Plot
 from webapp.run_parts import LiveBar, RunTable, SaveButtons
 from webapp.services import Services
 from webapp.text import Language, label, say
+from webapp.text.errors import translated
 from webapp.uploads import Upload, UploadOne
 
 WINDOW_LIFE_S = 6 * 3600
@@ -80,16 +82,20 @@ class Window:
 
     Attributes:
         source_id: the folder, or `upload`.
+        picked: what the list of experiments and folders shows: `source_id`, or the preset that was picked.
         runs: as last read.
         upload: this visitor's own logs, or None.
         choices: what the dropdowns offer now.
+        zoom: what of the curves is looked at; None for everything.
         message: a lasting line above everything.
     """
 
     source_id: str = ""
+    picked: str = ""
     runs: RunSet = field(default_factory=lambda: RunSet(()))
     upload: Uploaded | None = None
     choices: tuple[tuple[str, ...], ...] = ()
+    zoom: figures.Zoom | None = None
     message: str = ""
 
 
@@ -285,10 +291,15 @@ def _wire_looking(parts: Parts, services: Services, library: Library) -> None:
                 source = next((one for one in library.sources() if one.id == view.folder), None)
                 if source is None:
                     notes.append(say(language, "runs_link_missing", names=view.folder))
-            source = source or library.start()
             if source is None:
-                return _nothing(parts, window, library, language)
-            window = replace(window, source_id=source.id, runs=library.read(source))
+                source = library.start()
+                if source is None:
+                    return _nothing(parts, window, library, language)
+                presets = comparing.presets_of([source])
+                if view == View() and presets:
+                    window, view = _picked(window, f"{PRESET}{presets[0][0].id}", library)
+                    return _all(parts, window, view, library, language, anew=True)
+            window = replace(window, source_id=source.id, picked=source.id, runs=library.read(source))
             view, missing = comparing.settled(replace(view, folder=source.id), window.runs.runs)
             if missing:
                 notes.append(say(language, "runs_link_missing", names=", ".join(missing)))
@@ -297,10 +308,10 @@ def _wire_looking(parts: Parts, services: Services, library: Library) -> None:
     def chosen(window: Window, request: gr.Request, *choices: Any) -> Updates:
         language = services.language(request)
         with errors.shown(language):
-            view = _view(choices)
-            window = replace(window, source_id=view.folder, runs=_read(window, view.folder, library), message="")
-            kept = View(folder=view.folder, x=view.x, smooth=view.smooth, draw=view.draw, interval=view.interval)
-            view, _ = comparing.settled(kept, window.runs.runs)
+            before = _view(choices)
+            window, view = _picked(replace(window, message=""), before.folder, library)
+            # How curves are drawn stays as it was.
+            view = replace(view, x=before.x, smooth=before.smooth, draw=before.draw, interval=before.interval)
             return _all(parts, window, view, library, language, anew=True)
 
     def looked(window: Window, request: gr.Request, *choices: Any) -> Updates:
@@ -310,7 +321,7 @@ def _wire_looking(parts: Parts, services: Services, library: Library) -> None:
                 source = library.start()
                 if source is None:
                     return {parts.bar: _bar(window, View())}
-                window = replace(window, source_id=source.id)
+                window = replace(window, source_id=source.id, picked=source.id)
             runs = _read(window, window.source_id, library)
             view = replace(_view(choices), folder=window.source_id)
             same = len(runs) == len(window.runs) and all(new is old for new, old in zip(runs, window.runs, strict=True))
@@ -324,6 +335,21 @@ def _wire_looking(parts: Parts, services: Services, library: Library) -> None:
     parts.bar.select(opened, parts.window, parts.shown, **PRIVATE)
     parts.bar.click(looked, [parts.window, *parts.choices], parts.shown, **PRIVATE)
     parts.folder.input(chosen, [parts.window, *parts.choices], parts.shown, **PRIVATE)
+
+
+def _picked(window: Window, picked: str, library: Library) -> tuple[Window, View]:
+    """A folder, an upload or a preset from the list, and the view of it to begin with."""
+    preset = None
+    source_id = picked
+    if picked.startswith(PRESET):
+        offered = {f"{PRESET}{one.id}": (one, source) for one, source in comparing.presets_of(library.sources())}
+        if picked in offered:
+            preset, source = offered[picked]
+            source_id = source.id
+    runs = _read(window, source_id, library)
+    view = View(folder=source_id) if preset is None else preset.view(source, runs.runs)
+    view, _ = comparing.settled(view, runs.runs)
+    return replace(window, source_id=source_id, picked=picked, runs=runs), view
 
 
 def _read(window: Window, source_id: str, library: Library) -> RunSet:
@@ -376,9 +402,11 @@ def _nothing(parts: Parts, window: Window, library: Library, language: Language)
 
 
 def _folders(window: Window, library: Library, language: Language) -> list[tuple[str, str]]:
-    names = [
+    sources = library.sources()
+    names = [(say(language, f"runs_preset_{one.id}"), f"{PRESET}{one.id}") for one, _ in comparing.presets_of(sources)]
+    names += [
         (say(language, "runs_committed", name=source.name) if source.committed else source.name, source.id)
-        for source in library.sources()
+        for source in sources
     ]
     return names + ([(say(language, "runs_uploaded"), UPLOAD_ID)] if window.upload else [])
 
@@ -400,7 +428,7 @@ def _all(parts: Parts, window: Window, view: View, library: Library, language: L
         updates.update(_controls(parts, window, view, language, anew=anew))
     if anew:
         folders = _folders(window, library, language)
-        updates[parts.folder] = gr.Dropdown(choices=folders, value=view.folder)
+        updates[parts.folder] = gr.Dropdown(choices=folders, value=window.picked)
     return {**updates, parts.window: window, **_judged(parts, window, view, language)}
 
 
@@ -484,14 +512,15 @@ def _verdict(part: Sequence[Run], view: View, language: Language) -> tuple[Repor
     try:
         return comparing.judge(part, view), ""
     except WorkbenchError as error:
-        what = error.what if not error.where else f"{error.what} [{error.where}]"
-        return None, panels.no_verdict(what, [error.next_step], language)
+        words = [translated(error.next_step, language)]
+        return None, panels.no_verdict(errors.sentence(error, language), words, language)
 
 
 def _curves(parts: Parts, window: Window, view: View, language: Language) -> Updates:
     runs = window.runs.runs
     arms = comparing.arms_of(runs, view.group_by)
-    drawn = figures.curves(comparing.taking_part(runs, view), arms, figures.colours_of(arms), view, language)
+    part = comparing.taking_part(runs, view)
+    drawn = figures.curves(part, arms, figures.colours_of(arms), view, language, window.zoom)
     return {parts.curves: drawn.drawing, parts.curve_notes: panels.notes_panel(drawn.notes)}
 
 
@@ -534,6 +563,13 @@ def _wire_choices(parts: Parts, services: Services) -> None:
             view = replace(_view(choices), folder=window.source_id)
             return {**_curves(parts, window, view, language), parts.bar: _bar(window, view)}
 
+    def zoomed(window: Window, event: gr.EventData, request: gr.Request, *choices: Any) -> Updates:
+        language = services.language(request)
+        with errors.shown(language):
+            view = replace(_view(choices), folder=window.source_id)
+            window = replace(window, zoom=_zoom(event._data))
+            return {**_curves(parts, window, view, language), parts.window: window}
+
     inputs = [parts.window, *parts.choices]
     results = [parts.verdict, parts.table, parts.bar, parts.curves, parts.curve_notes, parts.scatter, parts.cost_table]
     for part in (parts.metric, parts.select, parts.at, parts.baseline, parts.direction, parts.search, parts.cost):
@@ -544,6 +580,17 @@ def _wire_choices(parts: Parts, services: Services) -> None:
     for part in (parts.curve_metrics, parts.x, parts.log, parts.draw, parts.interval):
         part.input(drawn, inputs, curves, **FOLLOWING)
     parts.smooth.change(drawn, inputs, curves, **FOLLOWING)
+    parts.curves.release(zoomed, inputs, [parts.curves, parts.curve_notes, parts.window], **FOLLOWING)
+
+
+def _zoom(data: Any) -> figures.Zoom | None:
+    """What a chart says is in view; None for everything, and for what no chart says."""
+    asked = data.get("x_range") if isinstance(data, dict) else None
+    if not isinstance(asked, list) or len(asked) != 2 or not all(isinstance(end, (int, float)) for end in asked):
+        return None
+    low, high = (float(end) for end in asked)
+    sound = math.isfinite(low) and math.isfinite(high) and low < high
+    return figures.Zoom(str(data.get("view"))[:2_000], low, high) if sound else None
 
 
 # ------------------------------------------------------------------ wiring: a visitor's own logs
@@ -574,6 +621,7 @@ def _wire_upload(parts: Parts, services: Services) -> None:
             window = replace(
                 window,
                 source_id=UPLOAD_ID,
+                picked=UPLOAD_ID,
                 upload=upload,
                 runs=RunSet(found.runs, (*problems, *found.problems)),
                 message=say(language, "runs_upload_took", count=len(found)),

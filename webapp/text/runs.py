@@ -4,8 +4,12 @@ from core.runs.report import METHOD
 
 _BOTH: dict[str, tuple[str, str]] = {
     # ---- what to look at
-    "runs_folder": ("Runs", "训练记录"),
+    "runs_folder": ("Experiment or folder", "实验或文件夹"),
     "runs_committed": ("{name} (comes with the project)", "{name}（项目自带）"),
+    "runs_preset_pose": ("Pose: MLP versus CLIP", "姿态：MLP 与 CLIP"),
+    "runs_preset_pose_all": ("Pose: all encoders", "姿态：全部编码器"),
+    "runs_preset_reid": ("ReID: baseline versus multi-scale", "ReID：基线与多尺度"),
+    "runs_preset_bifusion": ("BiFusion: stability", "BiFusion：稳定性"),
     "runs_upload": ("Your own logs …", "上传日志…"),
     "runs_uploaded": ("Your upload (only you see it)", "您上传的日志（仅您可见）"),
     "runs_upload_took": (
@@ -81,6 +85,7 @@ _BOTH: dict[str, tuple[str, str]] = {
         "No verdict on {arm} against {baseline} in {metric}.",
         "无法判断 {arm} 与 {baseline} 在 {metric} 上的优劣。",
     ),
+    "runs_summary": ("{arms} arms against {baseline}: {counts}", "{arms} 组与 {baseline} 相比：{counts}"),
     "runs_interval": ("95 % interval {low} to {high}", "95% 区间 {low} 至 {high}"),
     "runs_to": ("{low} to {high}", "{low} 至 {high}"),
     "runs_pairs": ("{count} paired seeds", "{count} 对种子"),
@@ -120,9 +125,6 @@ _BOTH: dict[str, tuple[str, str]] = {
     "runs_doubts": ("To keep in mind ({count})", "注意事项（{count}）"),
     "runs_excluded": ("Not counted, or not fully ({count})", "未计入或未完全计入（{count}）"),
     "runs_and_more": ("and {count} more", "另有 {count} 项"),
-    "runs_reason_running": ("still running", "仍在训练"),
-    "runs_reason_partner": ("not paired: no run of the other arm has its seed", "未配对：另一组没有相同种子"),
-    "runs_reason_seed": ("not paired: its config has no seed to pair it by", "未配对：配置中没有种子"),
     "runs_method_text": (
         METHOD,
         "按种子配对。p 值来自配对差均值的双侧置换检验（对数较少时为精确检验，较多时随机翻转符号），"
@@ -203,7 +205,10 @@ _BOTH: dict[str, tuple[str, str]] = {
     # ---- table
     "runs_table": ("Runs", "训练列表"),
     "runs_search": ("Search", "搜索"),
-    "runs_search_placeholder": ("mlp  lr<0.01  seed!=3  -failed", "mlp  lr<0.01  seed!=3  -failed"),
+    "runs_search_placeholder": (
+        "pose_encoder=mlp|clip  lr<0.01  seed!=3  -failed",
+        "pose_encoder=mlp|clip  lr<0.01  seed!=3  -failed",
+    ),
     "runs_search_none": ("No run fits the search.", "没有符合搜索的训练。"),
     "runs_tick_all": ("Tick all or none", "全选或全不选"),
     "runs_count": ("{shown} of {count} take part", "{count} 次中有 {shown} 次参与"),
