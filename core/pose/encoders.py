@@ -86,6 +86,9 @@ class PoseEncoder(nn.Module):
     def features(self, angles_deg_B3: torch.Tensor) -> torch.Tensor:
         """`[B, 3]` degrees, checked → float32 `[B, feature_dim]`, what the projection sees."""
 
+    def prepare(self, angles_deg_N3: torch.Tensor) -> None:
+        """Does beforehand, in the order given, what would be done once for each of these poses; most have nothing."""
+
     def forward(self, angles_deg_B3: torch.Tensor) -> torch.Tensor:
         """`[B, 3]` yaw, pitch, roll in degrees → `[B, output_dim]`.
 
@@ -260,6 +263,10 @@ class CLIPPoseEncoder(PoseEncoder):
     def features(self, angles_deg_B3: torch.Tensor) -> torch.Tensor:
         return self._standardised(self.text_embedding(angles_deg_B3))
 
+    def prepare(self, angles_deg_N3: torch.Tensor) -> None:
+        if self.freeze_clip and self.use_continuous_text:
+            self.text_embedding(angles_deg_N3)
+
     def text_embedding(
         self,
         angles_deg_B3: torch.Tensor,
@@ -352,6 +359,9 @@ class HybridPoseEncoder(PoseEncoder):
 
     def features(self, angles_deg_B3: torch.Tensor) -> torch.Tensor:
         return torch.cat([self.clip.features(angles_deg_B3), self.mlp.features(angles_deg_B3)], dim=1)
+
+    def prepare(self, angles_deg_N3: torch.Tensor) -> None:
+        self.clip.prepare(angles_deg_N3)
 
     def forward(self, angles_deg_B3: torch.Tensor) -> torch.Tensor:
         angles_deg_B3 = checked_tensor(angles_deg_B3)

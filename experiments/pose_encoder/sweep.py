@@ -1,0 +1,67 @@
+"""Every arm with every seed, several runs at once. Started again, it goes on with what is left."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+from core.errors import WorkbenchError
+from experiments.pose_encoder.train import Plan, train
+
+NOT_LOGS = ("checkpoint.pt", "best.pt", "process.json")  # process.json names a process of this machine
+
+
+def sweep(
+    plan: Plan,
+    runs_dir: Path,
+    *,
+    arms: Sequence[str],
+    seeds: Sequence[int],
+    processes: int = 2,
+    threads: int | None = None,
+    device: str = "auto",
+    weights_dir: Path | None = None,
+    logs_only: bool = False,
+) -> int:
+    """Runs `plan` with each arm and seed, seeds outermost; a run that fails does not stop the others.
+
+    Returns:
+        The exit code: 0, or 1 if a run failed (its name and the reason are printed).
+
+    Raises:
+        InputError: the plan, or an arm's name, cannot be used.
+    """
+    plans = [replace(plan, pose_encoder=arm, seed=seed) for seed in seeds for arm in arms]
+    for each in plans:
+        each.check()
+    threads = threads or max(1, (os.cpu_count() or 1) // processes)
+    failed = 0
+    # fresh processes rather than forks: torch's threads do not survive a fork
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        jobs = {pool.submit(_one_run, each, runs_dir, threads, device, weights_dir, logs_only): each for each in plans}
+        for done, job in enumerate(as_completed(jobs), 1):
+            each = jobs[job]
+            try:
+                line = job.result()
+            except WorkbenchError as error:
+                failed += 1
+                line = f"{each.pose_encoder}-seed{each.seed} failed: {error}"
+            print(f"[{done}/{len(plans)}] {line}", file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+def _one_run(plan: Plan, runs_dir: Path, threads: int, device: str, weights_dir: Path | None, logs_only: bool) -> str:
+    import torch
+
+    torch.set_num_threads(threads)
+    lines: list[str] = []
+    folder = train(plan, runs_dir, device=device, weights_dir=weights_dir, keep_weights=not logs_only, say=lines.append)
+    if logs_only:
+        for name in NOT_LOGS:
+            (folder / name).unlink(missing_ok=True)
+    return lines[-1] if lines else f"{folder.name} was finished already"
