@@ -163,7 +163,7 @@ def train(
                 optimizer.zero_grad(set_to_none=True)
                 fabric.backward(loss)
                 optimizer.step()
-                losses.append([float(loss), float(parts["id_loss"]), float(parts["triplet_loss"])])
+                losses.append([float(one) for one in (loss.detach(), parts["id_loss"], parts["triplet_loss"])])
                 step, seen = step + 1, seen + len(rows)
                 if after_step is not None:
                     after_step(step)

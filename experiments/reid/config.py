@@ -69,7 +69,10 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class InputConfig:
-    """Pictures: SIZE is height and width in px; FLIP_PROB, PADDING (px) and RE_PROB (erasing) augment training."""
+    """Pictures: SIZE is height and width in px; PIXEL_MEAN and PIXEL_STD normalise values in 0..1, for each channel.
+
+    Training is augmented: FLIP_PROB mirrors, PADDING (px) pads and cuts out again, RE_PROB erases a rectangle.
+    """
 
     SIZE: tuple[int, int] = (256, 128)
     PIXEL_MEAN: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -97,10 +100,11 @@ class DataloaderConfig:
 
 @dataclass(frozen=True)
 class SolverConfig:
-    """Adam; the rate rises over WARMUP_EPOCHS and falls as a cosine to a hundredth. IMS_PER_BATCH: on all devices.
+    """Adam with WEIGHT_DECAY for MAX_EPOCHS, from SEED.
 
-    EVAL_PERIOD: epochs between validations; the last epoch is validated too. PRECISION: Fabric's (`32-true`,
-    `bf16-mixed`, `16-mixed`).
+    BASE_LR is reached over WARMUP_EPOCHS and falls as a cosine to a hundredth. IMS_PER_BATCH: triples in a batch, on
+    all devices together. EVAL_PERIOD: epochs between validations; the last epoch is validated too. PRECISION: Fabric's
+    (`32-true`, `bf16-mixed`, `16-mixed`).
     """
 
     SEED: int = 0

@@ -149,8 +149,8 @@ def load(records: list[Record], size_hw: tuple[int, int]) -> Triples:
 def batches(person_N: np.ndarray, people: int, shots: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
     """Rows of the batches of one epoch, each of `people` identities with `shots` triples, int64 `[people · shots]`.
 
-    Every identity's triples are dealt into groups of `shots`, the last group filled up by drawing again; batches take
-    groups of different identities until fewer than `people` identities have one left.
+    Every identity's triples are dealt into groups of `shots`, the last group filled up by drawing again. A batch takes a
+    group each of those identities that have most left, until fewer than `people` identities have one.
 
     Raises:
         InputError: fewer than `people` identities.
@@ -170,8 +170,9 @@ def batches(person_N: np.ndarray, people: int, shots: int, seed: int, epoch: int
         rows = np.concatenate([rows, random.choice(rows, short)])
         groups[int(person)] = list(rows.reshape(-1, shots))
     while len(groups) >= people:
-        chosen = random.choice(sorted(groups), people, replace=False)
-        yield np.concatenate([groups[int(person)].pop() for person in chosen])
+        shuffled = random.permutation(sorted(groups)).tolist()
+        chosen = sorted(shuffled, key=lambda person: -len(groups[person]))[:people]
+        yield np.concatenate([groups[person].pop() for person in chosen])
         groups = {person: left for person, left in groups.items() if left}
 
 
