@@ -12,6 +12,7 @@ import gradio as gr
 
 from core.errors import WorkbenchError
 from webapp.text import EN, Language, say
+from webapp.text.errors import translated
 
 log = logging.getLogger("webapp")
 
@@ -45,9 +46,15 @@ def headline(error: WorkbenchError, language: Language) -> str:
     return say(language, key if key in EN else "error_error")
 
 
+def sentence(error: WorkbenchError, language: Language) -> str:
+    """What happened and where, as plain text."""
+    what = translated(error.what, language)
+    return what if not error.where else f"{what} [{error.where}]"
+
+
 def message(error: WorkbenchError, language: Language) -> str:
-    """What, where and the next step, as HTML with every value escaped."""
-    lines = [error.what if not error.where else f"{error.what} [{error.where}]"]
+    """What, where and the next step in the visitor's language, as HTML with every value escaped."""
+    lines = [sentence(error, language)]
     if error.next_step:
-        lines.append(say(language, "error_next", step=error.next_step))
+        lines.append(say(language, "error_next", step=translated(error.next_step, language)))
     return "<br>".join(html.escape(line) for line in lines)

@@ -17,6 +17,7 @@ from core.settings import Settings
 from webapp import static_files
 from webapp.side_panel import size_text
 from webapp.text import WORDS, Language, say
+from webapp.text.errors import translated
 from webapp.text.models import ADVICE_ZH
 
 MAX_PICKED = 16
@@ -33,6 +34,7 @@ def model_rows(settings: Settings, language: Language) -> list[dict[str, Any]]:
     from core.models.weights import fetch_command, locate
 
     def row(spec: ModelSpec) -> dict[str, Any]:
+        advice = ADVICE_ZH.get(spec.id, spec.advice) if language == "zh" else spec.advice
         return {
             "id": spec.id,
             "family": say(language, "picker_custom") if spec.custom else FAMILY_NAMES[spec.family],
@@ -43,7 +45,7 @@ def model_rows(settings: Settings, language: Language) -> list[dict[str, Any]]:
             "here": not spec.problem and locate(spec, settings.weights_dir) is not None,
             "text": spec.has_text,
             "command": "" if spec.problem else fetch_command(spec),
-            "advice": spec.problem or (ADVICE_ZH.get(spec.id, spec.advice) if language == "zh" else spec.advice),
+            "advice": translated(spec.problem, language) or advice,
         }
 
     rows = [row(spec) for spec in specs(settings.weights_dir)]

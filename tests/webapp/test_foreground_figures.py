@@ -36,7 +36,6 @@ from webapp.foregrounding import (
 )
 from webapp.services import Services
 from webapp.tabs.foreground import with_presets
-from webapp.text.foreground import NOTICES_ZH, notice_zh
 from webapp.uploads import Upload
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -331,26 +330,3 @@ def test_downloads_hold_what_the_page_shows(result):
     level = figures.levels(result.outcome)[1]
     colour = tuple(int(figures.LEVEL_COLOURS[level][i : i + 2], 16) for i in (1, 3, 5))
     assert tuple(image[109, 130]) == colour, "the lower edge of the second box"
-
-
-# ------------------------------------------------------------------ notices in Chinese
-
-
-def test_cores_notices_speak_chinese_with_their_own_numbers():
-    from core.foreground.prompts import check
-    from core.foreground.scoring import list_notices
-
-    notices = {notice.code: notice for notice in list_notices(PromptSet())}
-    assert notice_zh(notices["lists_unbalanced"]).startswith("正面 87 个对负面 13 个提示词")
-    assert "0.87，倍率 2" in notice_zh(notices["lists_unbalanced"])
-    assert "倍率 0.5" in notice_zh(notices["branch_dead"])
-    _, said = check(PromptSet(("猫", "dog", "dog", ""), ()))
-    codes = {notice.code for notice in said}
-    assert codes == {"prompt_language", "prompt_duplicate", "prompt_empty", "group_empty"}
-    assert codes <= NOTICES_ZH.keys()
-    assert "猫" in notice_zh(next(notice for notice in said if notice.code == "prompt_language"))
-
-
-def test_a_notice_without_words_in_chinese_stays_as_it_is():
-    assert notice_zh(Notice("other", "Something.")) == "Something."
-    assert notice_zh(Notice("lists_unbalanced", "no numbers at all")) == "no numbers at all"

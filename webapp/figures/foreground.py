@@ -18,7 +18,7 @@ from core.types import Notice, Reject
 from webapp.figures.thumbnails import data_uri
 from webapp.figures.vector_panels import text
 from webapp.text import Language, say
-from webapp.text.foreground import notice_zh
+from webapp.text.errors import translated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -333,13 +333,6 @@ def summary(outcome: ForegroundResult, language: Language) -> str:
     return f'<dl class="vz-summary fg-summary">{blocks}</dl>'
 
 
-def spoken(notices: Sequence[Notice], language: Language) -> list[Notice]:
-    """The notices in the visitor's language, where there are words for them; else as core wrote them."""
-    if language == "en":
-        return list(notices)
-    return [Notice(notice.code, notice_zh(notice), notice.subject) for notice in notices]
-
-
 def empty_panel(language: Language) -> str:
     """What to do, before there is a result."""
     steps = "".join(f"<li>{text(say(language, f'foreground_empty_{number}'))}</li>" for number in (1, 2, 3))
@@ -349,7 +342,7 @@ def empty_panel(language: Language) -> str:
 def lists_panel(counts: tuple[int, int, int], notices: Sequence[Notice], language: Language) -> str:
     """How long the lists are, and what they decide by themselves."""
     line = say(language, "foreground_counts", positive=counts[0], negative=counts[1], neutral=counts[2])
-    items = "".join(f"<li>{text(notice.text)}</li>" for notice in spoken(notices, language))
+    items = "".join(f"<li>{text(translated(notice.text, language))}</li>" for notice in notices)
     return f'<div class="fg-lists"><p>{text(line)}</p>{f"<ul>{items}</ul>" if items else ""}</div>'
 
 
@@ -369,7 +362,10 @@ def notes(rejects: Sequence[Reject], known: Sequence[str], limits: Sequence[str]
     parts = []
     if rejects:
         key = "foreground_reject_title" if len(rejects) == 1 else "foreground_rejects_title"
-        rows = "".join(f"<tr><td>{text(r.id)}</td><td>{text(r.reason)}</td></tr>" for r in rejects[:REJECTS_SHOWN])
+        rows = "".join(
+            f"<tr><td>{text(r.id)}</td><td>{text(translated(r.reason, language))}</td></tr>"
+            for r in rejects[:REJECTS_SHOWN]
+        )
         more = len(rejects) - REJECTS_SHOWN
         rows += f"<tr><td>…</td><td>+ {more:,}</td></tr>" if more > 0 else ""
         parts.append(

@@ -13,6 +13,7 @@ import numpy as np
 
 from core.types import Notice, Progress, Reject, VectorTable
 from webapp.text import EN, Language, say
+from webapp.text.errors import translated
 
 if TYPE_CHECKING:
     from core.models.bench import BenchRow
@@ -123,7 +124,7 @@ def notes_panel(rejects: Sequence[Reject], notices: Sequence[Notice], limits: Se
         key = "vectorize_reject_title" if len(rejects) == 1 else "vectorize_rejects_title"
         rows = "".join(
             f"<tr><td>{text(reject.id)}</td><td>{text(reject_kind(reject, language))}</td>"
-            f"<td>{text(reject.reason)}</td></tr>"
+            f"<td>{text(translated(reject.reason, language))}</td></tr>"
             for reject in rejects
         )
         parts.append(
@@ -132,7 +133,7 @@ def notes_panel(rejects: Sequence[Reject], notices: Sequence[Notice], limits: Se
             f'<div class="vz-scroll"><table class="vz-rejects">{rows}</table></div></details>'
         )
     for key, lines in (
-        ("vectorize_notices_title", [notice.text for notice in notices]),
+        ("vectorize_notices_title", [translated(notice.text, language) for notice in notices]),
         ("vectorize_limits_title", list(limits)),
     ):
         if lines:
@@ -142,7 +143,7 @@ def notes_panel(rejects: Sequence[Reject], notices: Sequence[Notice], limits: Se
 
 
 def reject_kind(reject: Reject, language: Language) -> str:
-    """Its code in a word or two of the visitor's language; the reason beside it is as `core` says it."""
+    """Its code in a word or two of the visitor's language."""
     key = f"vectorize_reject_{reject.code}"
     return say(language, key if key in EN else "vectorize_reject_unreadable")
 
@@ -217,7 +218,8 @@ def bench_panel(rows: Sequence[BenchRow], running: str, language: Language) -> s
         f"<tr><td>{text(row.model_id)}</td><td>{text(row.dtype)}</td><td>{row.images_per_s:.1f}</td>"
         f"<td>{row.load_s:.2f} s</td><td>{row.memory_bytes / 1e6:.0f} MB</td></tr>"
         if row.state == "measured"
-        else f'<tr><td>{text(row.model_id)}</td><td>{text(row.dtype)}</td><td colspan="3">{text(row.hint)}</td></tr>'
+        else f'<tr><td>{text(row.model_id)}</td><td>{text(row.dtype)}</td><td colspan="3">'
+        f"{text(translated(row.hint, language))}</td></tr>"
         for row in rows
     )
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""

@@ -48,6 +48,7 @@ from webapp.foregrounding import run as foregrounding
 from webapp.frame import show_outputs_js
 from webapp.services import COMPUTE, COMPUTE_LIMIT, Services
 from webapp.text import Language, in_both, label, say
+from webapp.text.errors import translated
 from webapp.text.models import ADVICE_ZH
 from webapp.uploads import Upload, UploadImage, Uploads
 
@@ -461,7 +462,7 @@ def _lists(prompts: PromptSet, mode: str, rule: Rule, language: Language) -> str
     try:
         checked, notices = check(prompts)
     except InputError as error:
-        return panels.message_panel(error.what, [error.next_step or ""])
+        return panels.message_panel(translated(error.what, language), [translated(error.next_step, language)])
     counts = (len(checked.positive), len(checked.negative), len(checked.neutral))
     about = [*notices, *list_notices(checked, _core_mode(mode), rule)]
     return figures.lists_panel(counts, about, language)
@@ -673,7 +674,7 @@ def _shown(
         parts.status: "",
         parts.summary: figures.summary(outcome, language),
         parts.notes: _notes(services, result, mode, language),
-        parts.heat: figures.heat_json(result.heat, result.no_heat),
+        parts.heat: figures.heat_json(result.heat, translated(result.no_heat, language)),
         parts.legend: figures.legend(outcome, language),
         parts.table: figures.frame(outcome, language, cosine=mode == "cosine"),
         parts.lists: _lists(request.prompts, mode, request.rule, language),
@@ -699,14 +700,14 @@ def _notes(services: Services, result: Result, mode: str, language: Language) ->
     """What should be known about these scores: the built-in model's limits, notices, rejects, what is shown in part."""
     outcome = result.outcome
     count = len(outcome.components)
-    known = [notice.text for notice in figures.spoken(outcome.notices, language)]
+    known = [translated(notice.text, language) for notice in outcome.notices]
     if outcome.model["id"] == DEMO_MODEL:
         from core.models.catalogue import find
 
         advice = find(DEMO_MODEL, services.settings.weights_dir).advice
         known.insert(0, ADVICE_ZH[DEMO_MODEL] if language == "zh" else advice)
     if result.no_heat:
-        known.append(say(language, "foreground_no_heat", reason=result.no_heat))
+        known.append(say(language, "foreground_no_heat", reason=translated(result.no_heat, language)))
     if mode == "cosine":
         known.append(say(language, "foreground_cosine_note"))
     limits = []

@@ -1,10 +1,4 @@
-"""The words of the Foreground tab, both languages side by side; and core's notices in Chinese, by code."""
-
-from __future__ import annotations
-
-import re
-
-from core.types import Notice
+"""The words of the Foreground tab, both languages side by side."""
 
 _BOTH: dict[str, tuple[str, str]] = {
     # ---- inputs
@@ -176,36 +170,3 @@ _BOTH: dict[str, tuple[str, str]] = {
 
 EN = {key: english for key, (english, _) in _BOTH.items()}
 ZH = {key: chinese for key, (_, chinese) in _BOTH.items()}
-
-# Core speaks English. {0}, {1} … are the numbers of its sentence, in order; {tail} what follows its colon.
-NOTICES_ZH: dict[str, str] = {
-    "branch_dead": "没有中性提示词时两个和相加为 1，因此倍率 {1}（难以判断）不会出现。",
-    "lists_unbalanced": (
-        "正面 {0} 个对负面 {1} 个提示词：即使毫无证据，p_pos_sum 也会是 {2}，倍率 {3}。“各组均衡”模式可消除这一偏差。"
-    ),
-    "prompt_language": "CLIP 主要从英文学习，这些提示词效果会差一些：{tail}",
-    "group_empty": "有一组提示词为空（正面或负面），因此对应的和对所有组件都是 0。",
-    "prompt_empty": "已忽略空提示词。",
-    "prompt_duplicate": "重复的提示词只计一次：{tail}",
-    "prompt_shared": "同时出现在两组中，两边都受影响：{tail}",
-    "mask_resized": "掩码或组件的尺寸与照片不同，已缩放到照片大小。",
-    "mask_soft": "掩码边缘是渐变的：高于最大值一半的像素计入。",
-    "proposed": "没有给出组件，自动提出了 {0} 个。",
-    "proposals_small": "忽略了 {0} 个过小的候选（不足照片的 {1}%）。",
-    "proposals_double": "{0} 个候选重复，只计一次。",
-    "proposals_by_colour": "仅按颜色提出：没有热图。",
-    "box_cut": "{0} 个方框超出照片，已在边缘截断。",
-    "crop_middle": "{0} 个组件的长宽比超过 16 : 1，模型只看到中间部分。",
-}
-
-
-def notice_zh(notice: Notice) -> str:
-    """A notice in Chinese, where there are words for it; else as core wrote it."""
-    words = NOTICES_ZH.get(notice.code)
-    if words is None:
-        return notice.text
-    numbers = re.findall(r"\d+(?:[.,]\d+)*", notice.text)
-    try:
-        return words.format(*numbers, tail=notice.text.partition(": ")[2])
-    except IndexError:
-        return notice.text
