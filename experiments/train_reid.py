@@ -82,10 +82,11 @@ def train(
     import numpy as np
     import torch
 
+    from core.models.weights import sha256_of
     from core.runs import RunRecorder
     from experiments.reid.data import Augmentation, batches
     from experiments.reid.evaluate import evaluate
-    from experiments.reid.model import ReidLoss, ReidModel
+    from experiments.reid.model import ReidLoss, ReidModel, weights_file
 
     shared = shared or Shared()
     training, validation, test = _triples(config, shared)
@@ -99,8 +100,10 @@ def train(
             where="SOLVER.IMS_PER_BATCH",
             next_step="Give a batch with a multiple of that many identities.",
         )
+    weights_dir = weights_dir or Settings().weights_dir
+    file = weights_file(config.MODEL, weights_dir)
     torch.manual_seed(config.SOLVER.SEED)
-    raw = ReidModel(config.MODEL, config.INPUT.SIZE, len(people), cameras, weights_dir or Settings().weights_dir)
+    raw = ReidModel(config.MODEL, config.INPUT.SIZE, len(people), cameras, weights_dir)
     loss_of = ReidLoss(config.MODEL)
     trainable = [weight for weight in raw.parameters() if weight.requires_grad]
     optimizer = torch.optim.Adam(trainable, config.SOLVER.BASE_LR, weight_decay=config.SOLVER.WEIGHT_DECAY)
@@ -116,9 +119,9 @@ def train(
     recorded = {
         "experiment": "reid",
         "multi_scale": arm(config.MODEL),
-        "arm": arm(config.MODEL),
         "seed": config.SOLVER.SEED,
         **{key: value for key, value in config.flat().items() if key != "OUTPUT_DIR"},
+        "weights_sha256": sha256_of(file)[:16] if file is not None else None,
         "devices": fabric.world_size,
         "train_triples": len(training),
         "train_identities": len(people),

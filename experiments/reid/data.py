@@ -149,8 +149,8 @@ def load(records: list[Record], size_hw: tuple[int, int]) -> Triples:
 def batches(person_N: np.ndarray, people: int, shots: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
     """Rows of the batches of one epoch, each of `people` identities with `shots` triples, int64 `[people · shots]`.
 
-    Every identity's triples are dealt into groups of `shots`, the last group filled up by drawing again. A batch takes a
-    group each of those identities that have most left, until fewer than `people` identities have one.
+    Every identity's triples are dealt into groups of `shots`, the last group filled up by drawing again. A batch takes
+    a group each of those identities that have most left, until fewer than `people` identities have one.
 
     Raises:
         InputError: fewer than `people` identities.

@@ -21,11 +21,12 @@ from pytorch_metric_learning.losses import TripletMarginLoss
 from pytorch_metric_learning.miners import BatchHardMiner
 from torch import nn
 
-from core.errors import InputError, Unsupported, WeightsMissing
+from core.errors import InputError, Unsupported, WeightsInvalid, WeightsMissing
 from core.fusion.multiscale import CLIPMultiScaleFeatureExtractor, CLIPWithProjectionMultiScale, MultiScaleOnCLS
 from core.models import catalogue, weights
 from core.models.catalogue import OPEN_CLIP_CONFIG
 from core.models.open_clip import build, model_config
+from core.models.spec import ModelSpec
 from experiments.reid.config import ModelConfig
 from experiments.reid.figures import MODALITIES
 
@@ -242,11 +243,9 @@ def load_visual(config: ModelConfig, weights_dir: Path) -> VisionTransformer:
     Raises:
         UnknownModel, Unsupported: no such model, or no CLIP ViT. WeightsMissing, WeightsInvalid: its weights.
     """
-    spec = catalogue.find(_OPENAI_IDS.get(config.TRANSFORMER_TYPE, config.TRANSFORMER_TYPE), weights_dir)
-    if spec.family not in ("openai_clip", "open_clip"):
-        raise _no_vit(spec.id)
-    cpu = torch.device("cpu")
-    if config.PRETRAIN_PATH_T == "random":
+    spec = _spec(config, weights_dir)
+    path = weights_file(config, weights_dir)
+    if path is None:
         beside = weights.locate(spec, weights_dir) if spec.architecture == OPEN_CLIP_CONFIG else None
         if spec.architecture == OPEN_CLIP_CONFIG and beside is None:
             raise WeightsMissing(
@@ -255,30 +254,48 @@ def load_visual(config: ModelConfig, weights_dir: Path) -> VisionTransformer:
                 next_step=weights.fetch_command(spec),
             )
         visual = build(model_config(spec, beside)).visual
-    elif config.PRETRAIN_PATH_T:
-        path = Path(config.PRETRAIN_PATH_T).expanduser()
-        if not path.is_file():
-            raise WeightsMissing(
-                "There is no such weight file.",
-                where=f"MODEL.PRETRAIN_PATH_T: {path}",
-                next_step=f"Give a path, or leave it empty: {weights.fetch_command(spec)}",
-            )
-        if spec.architecture == OPEN_CLIP_CONFIG and not (path.parent / OPEN_CLIP_CONFIG).is_file():
-            raise WeightsMissing(
-                f"{OPEN_CLIP_CONFIG} must lie beside these weights.",
-                where=f"MODEL.PRETRAIN_PATH_T: {path}",
-                next_step="Copy it there from the model's own folder.",
-            )
+    else:
         # OpenAI's archives hold three numbers beside the weights
         tagged = replace(spec, tag="openai") if path.suffix == ".pt" else spec
-        loaded = weights.family_module(spec).load(tagged, path, cpu, torch.float32, "")
+        loaded = weights.family_module(spec).load(tagged, path, torch.device("cpu"), torch.float32, "")
         visual = deepcopy(loaded.module.visual)
-    else:
-        visual = deepcopy(weights.load_encoder(spec, weights_dir, cpu, torch.float32).module.visual)
     if not isinstance(visual, VisionTransformer) or visual.attn_pool is not None or visual.pool_type != "tok":
         raise _no_vit(spec.id)
     visual.patch_dropout = nn.Identity()  # a configuration may ask for it; windows need every patch in its place
     return visual
+
+
+def weights_file(config: ModelConfig, weights_dir: Path) -> Path | None:
+    """Where the weights come from: `PRETRAIN_PATH_T`, else the catalogue's place; None for `random`.
+
+    Raises as `load_visual` does.
+    """
+    spec = _spec(config, weights_dir)
+    if config.PRETRAIN_PATH_T == "random":
+        return None
+    if not config.PRETRAIN_PATH_T:
+        found = weights.locate(spec, weights_dir)
+        if found is None:
+            raise WeightsMissing(
+                "The weights of this model are not here.",
+                where=f"MODEL.TRANSFORMER_TYPE: {spec.id}",
+                next_step=weights.fetch_command(spec),
+            )
+        return found
+    path = Path(config.PRETRAIN_PATH_T).expanduser()
+    if not path.is_file():
+        raise WeightsMissing(
+            "There is no such weight file.",
+            where=f"MODEL.PRETRAIN_PATH_T: {path}",
+            next_step=f"Give a path, or leave it empty: {weights.fetch_command(spec)}",
+        )
+    if spec.architecture == OPEN_CLIP_CONFIG and not (path.parent / OPEN_CLIP_CONFIG).is_file():
+        raise WeightsMissing(
+            f"{OPEN_CLIP_CONFIG} must lie beside these weights.",
+            where=f"MODEL.PRETRAIN_PATH_T: {path}",
+            next_step="Copy it there from the model's own folder.",
+        )
+    return path
 
 
 def set_picture_size(visual: VisionTransformer, size_hw: tuple[int, int], stride_hw: tuple[int, int]) -> None:
@@ -306,6 +323,19 @@ def set_picture_size(visual: VisionTransformer, size_hw: tuple[int, int], stride
         positions = torch.cat([old[:1], resized.permute(0, 2, 3, 1).reshape(-1, old.shape[1])])
         visual.positional_embedding = nn.Parameter(positions, requires_grad=visual.positional_embedding.requires_grad)
     visual.grid_size, visual.image_size = grid_hw, tuple(size_hw)
+
+
+def _spec(config: ModelConfig, weights_dir: Path) -> ModelSpec:
+    spec = catalogue.find(_OPENAI_IDS.get(config.TRANSFORMER_TYPE, config.TRANSFORMER_TYPE), weights_dir)
+    if spec.family not in ("openai_clip", "open_clip"):
+        raise _no_vit(spec.id)
+    if spec.problem:
+        raise WeightsInvalid(
+            f"This checkpoint cannot be used: {spec.problem}.",
+            where=f"MODEL.TRANSFORMER_TYPE: {spec.id}",
+            next_step="See weights/README.md.",
+        )
+    return spec
 
 
 def _no_vit(model_id: str) -> Unsupported:
