@@ -239,7 +239,7 @@ class CLIPPoseEncoder(PoseEncoder):
         self.use_continuous_text, self.template, self.round_deg = use_continuous_text, template, round_deg
         self._describe_as = describe_as
         self._encode_texts = encode_texts
-        self._cache = _Rows(CACHE_ROWS)
+        self._cache = _Rows(CACHE_ROWS, reference_KD.new_empty(0, reference_KD.shape[1]))
         self.tower = tower.requires_grad_(True) if tower is not None and not freeze_clip else None
         if freeze_clip and not use_continuous_text:
             order = _derangement(len(CAPTIONS), seed) if variant == "permuted" else np.arange(len(CAPTIONS))
@@ -322,7 +322,7 @@ class CLIPPoseEncoder(PoseEncoder):
         captions = describe(angles, expressions=expressions, lights=lights, **self._describe_as)
         different = list(dict.fromkeys(captions))
         number_of = {caption: number for number, caption in enumerate(different)}
-        rows_of = torch.tensor([number_of[caption] for caption in captions], device=angles_deg_B3.device)
+        rows_of = torch.tensor([number_of[caption] for caption in captions], dtype=torch.long).to(angles_deg_B3.device)
         if not self.freeze_clip:
             return self._trained_rows(different)[rows_of]
         return self._cached_rows(different, lambda missing: [different[number] for number in missing])[rows_of]
@@ -617,10 +617,10 @@ def _six_d(radians_B3: torch.Tensor) -> torch.Tensor:
 class _Rows:
     """Embeddings by key in one growing tensor. Full, it forgets everything and starts again."""
 
-    def __init__(self, max_rows: int) -> None:
+    def __init__(self, max_rows: int, no_rows_0D: torch.Tensor) -> None:
         self._max_rows = max_rows
         self._row_of: dict[Any, int] = {}
-        self._rows_ND: torch.Tensor | None = None
+        self._rows_ND = no_rows_0D
 
     def __len__(self) -> int:
         return len(self._row_of)
@@ -636,18 +636,16 @@ class _Rows:
     def put(self, keys: Sequence[Any], rows_MD: torch.Tensor) -> None:
         start = len(self._row_of)
         needed = start + len(keys)
-        if self._rows_ND is None or needed > len(self._rows_ND):
+        if needed > len(self._rows_ND):
             grown = rows_MD.new_empty(max(256, 2 * needed), rows_MD.shape[1])
-            if self._rows_ND is not None:
-                grown[:start] = self._rows_ND[:start]
+            grown[:start] = self._rows_ND[:start]
             self._rows_ND = grown
         self._rows_ND[start:needed] = rows_MD
         self._row_of.update(zip(keys, range(start, needed), strict=True))
 
     def get(self, keys: Sequence[Any], device: torch.device) -> torch.Tensor:
-        assert self._rows_ND is not None
         self._rows_ND = self._rows_ND.to(device)  # the encoder may have moved since
-        return self._rows_ND[torch.tensor([self._row_of[key] for key in keys], device=device)]
+        return self._rows_ND[torch.tensor([self._row_of[key] for key in keys], dtype=torch.long, device=device)]
 
 
 def _refuse_contradictions(
