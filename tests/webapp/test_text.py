@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 
 from core.models.catalogue import CATALOGUE
 from webapp.page import THEME_COOKIE, theme_of
-from webapp.text import COOKIE, EN, WORDS, ZH, in_both, label, language_of, say
+from webapp.text import COOKIE, EN, WORDS, ZH, i18n, in_both, label, language_of, say
 from webapp.text.models import ADVICE_ZH
 
 WEBAPP_DIR = Path(__file__).resolve().parents[2] / "webapp"
@@ -114,3 +114,10 @@ def test_in_both_marks_each_language_and_escapes(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(EN, "probe", "<b>&")
     monkeypatch.setitem(ZH, "probe", "甲")
     assert in_both("probe") == '<span lang="en">&lt;b&gt;&amp;</span><span lang="zh">甲</span>'
+
+
+def test_a_visitors_own_words_are_never_taken_for_ours() -> None:
+    """The config key `pose_encoder`, a choice of the Runs tab, stood there as "Pose encoder": Gradio's front end looks
+    every choice up among our keys."""
+    assert not set(i18n.translations["en"]) & set(EN)
+    assert label("pose_encoder").key in i18n.translations["en"]

@@ -174,6 +174,7 @@ def curves(
             "spikethickness": 1,
             "spikedash": "dot",
             "spikecolor": GREY,
+            **({} if view.x == "wall" else {"hoverformat": ",d" if view.x == "step" else ".4~g"}),
         },
         annotations=[],
     )

@@ -528,9 +528,10 @@ def _cost(parts: Parts, window: Window, view: View, report: Report | None, langu
     runs = window.runs.runs
     arms = comparing.arms_of(runs, view.group_by)
     costs = figures.costs(comparing.taking_part(runs, view), arms)
+    known = any(getattr(arm, cost) is not None for arm in costs for cost in COSTS)
     return {
         parts.scatter: figures.scatter(report, costs, view.cost, figures.colours_of(arms), language),
-        parts.cost_table: panels.html_table(*panels.cost_rows(costs, language)) if costs else "",
+        parts.cost_table: panels.html_table(*panels.cost_rows(costs, language)) if known else "",
     }
 
 

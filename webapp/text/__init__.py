@@ -43,13 +43,16 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 WORDS: dict[Language, dict[str, str]] = {"en": EN, "zh": ZH}
 COOKIE = "workbench_language"
 
-i18n = gr.I18n(en=EN, zh=ZH)
+# Gradio's front end looks up every text that it shows, a visitor's own too: the choice `pose_encoder` of a dropdown
+# would be "translated" if there was a key of that name. So no key is what anything could be called.
+_MARK = "wb:"
+i18n = gr.I18n(**{language: {_MARK + key: words for key, words in WORDS[language].items()} for language in LANGUAGES})
 
 
 def label(key: str) -> I18nData:
     """The words of `key` for a part of the layout; the browser shows them in the visitor's language."""
     assert key in EN, f"no words for {key!r} in webapp/text/en.py"
-    return i18n(key)
+    return i18n(_MARK + key)
 
 
 def in_both(key: str) -> str:
