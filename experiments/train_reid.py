@@ -161,7 +161,7 @@ def train(
                 loss, parts = loss_of(outputs, label_N[mine].to(fabric.device))
                 if not torch.isfinite(loss):
                     raise WorkbenchError(
-                        f"The loss is {float(loss)} at step {step}.", where=name, next_step="Lower SOLVER.BASE_LR."
+                        f"The loss is {loss.item()} at step {step}.", where=name, next_step="Lower SOLVER.BASE_LR."
                     )
                 optimizer.zero_grad(set_to_none=True)
                 fabric.backward(loss)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ import yaml
 
 from core.errors import InputError, WorkbenchError
 from core.runs import compare, read_runs
+from core.settings import REPO_DIR
 from experiments import train_reid
 from experiments.reid.config import Config
 from experiments.reid.data import load, read_split
@@ -98,10 +101,10 @@ OTHER: dict[str, Any] = {
     "SOLVER.BASE_LR": 0.01,
     "SOLVER.WEIGHT_DECAY": 0.1,
     "SOLVER.WARMUP_EPOCHS": 0,
-    "SOLVER.PRECISION": "bf16-mixed",
 }
 ELSEWHERE = {  # tested by name below, or in test_config (MAMBA) and test_data (ROOT_DIR, NAMES)
-    "MODEL.MAMBA", "DATASETS.ROOT_DIR", "DATASETS.NAMES", "SOLVER.EVAL_PERIOD", "TEST.IMS_PER_BATCH", "OUTPUT_DIR",
+    "MODEL.MAMBA", "DATASETS.ROOT_DIR", "DATASETS.NAMES", "SOLVER.EVAL_PERIOD", "SOLVER.PRECISION",
+    "TEST.IMS_PER_BATCH", "OUTPUT_DIR",
 }  # fmt: skip
 
 
@@ -275,6 +278,15 @@ def test_the_command_trains_arms_and_seeds_and_takes_finished_ones_as_done(
     assert captured.err.count("finished already") == 4 and not captured.out
 
 
+def test_the_command_computes_in_the_precision_asked(figures: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    path = write_yaml(tmp_path, figures, {"SOLVER.MAX_EPOCHS": 1})
+    common = ["--config", str(path), "--weights_dir", str(tiny_weights), "--device", "cpu"]
+    for precision in ("32-true", "bf16-mixed"):
+        assert main([*common, "--name", precision, "--set", f"SOLVER.PRECISION={precision}"]) == 0
+    full, half = (rows(tmp_path / "runs" / name)[0]["train/loss"] for name in ("32-true", "bf16-mixed"))
+    assert full != half and full == pytest.approx(half, rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -317,3 +329,25 @@ def test_every_section_is_a_dataclass_of_the_yaml() -> None:
     assert [one.name for one in fields(Config)] == [
         *("MODEL", "INPUT", "DATASETS", "DATALOADER", "SOLVER", "TEST", "OUTPUT_DIR"),
     ]
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_run(figures: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    """Each takes half of a batch's identities; one of them writes."""
+    path = write_yaml(tmp_path, figures, {"SOLVER.MAX_EPOCHS": 2})
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    command = [*torchrun, "-m", "experiments.train_reid", "--config", str(path), "--name", "two"]
+    command += ["--device", "cpu", "--devices", "2", "--threads", "1", "--weights_dir", str(tiny_weights)]
+    found = subprocess.run(command, cwd=REPO_DIR, capture_output=True, text=True, timeout=280, check=False)
+    assert found.returncode == 0, found.stderr[-3000:]
+    assert found.stdout.count("two: test/mAP") == 1
+    log = rows(tmp_path / "runs" / "two")
+    assert [row["epoch"] for row in log] == [1, 2, 2] and log[0]["step"] == 2
+    (run,) = read_runs(tmp_path / "runs")
+    assert run.status == "finished" and run.config["devices"] == 2
+    options = ["--config", str(path), "--name", "one", "--device", "cpu", "--weights_dir", str(tiny_weights)]
+    assert main(options) == 0
+    alone = rows(tmp_path / "runs" / "one")
+    # the classifier begins near zero: the first losses hardly depend on how a batch is shared
+    assert alone[0]["train/id_loss"] == pytest.approx(log[0]["train/id_loss"], rel=0.1)
+    assert alone != log
