@@ -327,6 +327,8 @@ def _costs(
 ) -> dict[str, float]:
     """`ms_per_triple`: of the features, from pixels, the median of 7. `peak_memory_bytes` of a training step.
 
+    With one CPU thread it is that thread's own time, which other programs on the machine do not lengthen.
+
     On a GPU the latter is what was allocated at most. On a CPU it is counted: weights, gradients, Adam's two moments,
     and what a forward pass from pixels keeps for the backward one.
     """
@@ -335,13 +337,14 @@ def _costs(
     rows = torch.arange(min(16, len(triples)))
     pixels = _normalised(config, triples.pixels_NM3HW[rows], fabric)
     camera = torch.from_numpy(triples.camera_N[rows.numpy()]).to(fabric.device)
+    clock = time.thread_time if fabric.device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
     model.eval()
     times = []
     with torch.inference_mode(), fabric.autocast():
         for _ in range(8):
-            began = time.perf_counter()
+            began = clock()
             model.features(pixels, camera).sum().item()  # waits for a GPU
-            times.append(time.perf_counter() - began)
+            times.append(clock() - began)
     kept: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
