@@ -61,7 +61,6 @@ def train(plan: Plan, place: Place, *, devices: int = 1, device: str = "auto", s
     Raises:
         InputError: data, plan or checkpoint cannot be used. WeightsMissing: the image model's.
     """
-    import torch
     from lightning.fabric import Fabric
 
     if device not in ("auto", "cpu", "gpu"):
@@ -70,7 +69,6 @@ def train(plan: Plan, place: Place, *, devices: int = 1, device: str = "auto", s
         accelerator=device,
         devices=devices,
         strategy="ddp" if devices > 1 else "auto",
-        precision="bf16-mixed" if plan.precision == "bf16" else "32-true",
     )
     fabric.launch()
     if plan.batch_size % fabric.world_size:
@@ -83,12 +81,16 @@ def train(plan: Plan, place: Place, *, devices: int = 1, device: str = "auto", s
     done = trainer.resume(checkpoint) if checkpoint.is_file() else 0
     config = {**plan.config(), "parameters": trainer.parameters, "frames": len(trainer.banks["train"])}
     with RunRecorder(place.output_dir, plan.run_name, config, resume=True, rank=fabric.global_rank) as run:
+        rows: list[dict[str, float]] = []
         for epoch in range(done + 1, plan.epochs + 1):
             if stop_after is not None and epoch > stop_after:
                 raise KeyboardInterrupt
-            row = trainer.epoch(epoch)
-            run.log({name: _short(value) for name, value in row.items()}, step=trainer.step, epoch=epoch)
-            if fabric.is_global_zero and (epoch % plan.evaluate_every == 0 or epoch == stop_after):
+            rows.append(trainer.epoch(epoch))
+            if epoch % plan.log_every:
+                continue
+            run.log(_summed_up(rows), step=trainer.step, epoch=epoch)
+            rows.clear()
+            if fabric.is_global_zero:
                 trainer.save(checkpoint, epoch)
             fabric.barrier()
     if fabric.is_global_zero:
@@ -127,14 +129,22 @@ class _Trainer:
             min_temperature=plan.min_temperature,
         )
         classes = len(self.banks["train"].class_names)
-        self.raw: Segmenter = Segmenter(classes, fusion, half=plan.precision == "fp16", seed=plan.seed)
+        dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[plan.precision]
+        self.raw: Segmenter = Segmenter(classes, fusion, dtype=dtype, seed=plan.seed)
         self.tokens = {split: self._tokens(bank) for split, bank in self.banks.items()}
         groups = self._groups()
         optimizer = torch.optim.AdamW(groups, weight_decay=plan.weight_decay)
         self.parameters = sum(weight.numel() for group in groups for weight in group["params"])
         self.model, self.optimizer = fabric.setup(self.raw, optimizer)
-        self.steps_per_epoch = max(1, len(self.banks["train"]) // plan.batch_size)
+        whole = len(self.banks["train"]) // plan.batch_size
+        if not whole:
+            raise InputError(
+                f"There are {len(self.banks['train'])} frames for batches of {plan.batch_size}.",
+                next_step="Give more frames, or a smaller batch_size.",
+            )
+        self.steps_per_epoch = min(plan.steps_per_epoch, whole) or whole
         self.bad = {"nan/loss": 0, "nan/gradient": 0}
+        self.first_vit = [weight.detach().clone() for weight in self._vit_weights()]
 
     # ------------------------------------------------------------------------------------------------------ one epoch
 
@@ -148,19 +158,24 @@ class _Trainer:
         self.raw.train()
         self.criterion.set_epoch(epoch)
         order = torch.randperm(len(bank), generator=torch.Generator().manual_seed(plan.seed * 100_003 + epoch))
-        started, totals, largest = time.perf_counter(), {}, {}
+        logs = epoch % plan.log_every == 0
+        started, steps, probes = time.perf_counter(), [], {}
         for number in range(self.steps_per_epoch):
             frames = order[number * plan.batch_size : (number + 1) * plan.batch_size]
             frames = frames[self.fabric.global_rank :: self.fabric.world_size]
             batch = bank.batch(frames.tolist(), plan.points, (plan.seed, epoch)).to(self.fabric.device)
-            values, probes = self._step(batch, probe=number == 0)
-            for name, value in values.items():
-                totals[name] = totals.get(name, 0.0) + value / self.steps_per_epoch
-                largest[name] = max(largest.get(name, -math.inf), value if math.isfinite(value) else math.inf)
-            totals.update(probes)
-        speed = self.steps_per_epoch * plan.batch_size * plan.points / (time.perf_counter() - started)
-        row = {**totals, "grad/total_max": largest["grad/total"], "train/loss_max": largest["train/loss"]}
-        row = {**row, **self.bad, "clip/weight": self.criterion.weight, "points_per_s": speed}
+            values, found = self._step(batch, probe=logs and number == 0)
+            steps.append(values)
+            probes |= found
+        seconds = time.perf_counter() - started
+        row = {name: sum(values[name] for values in steps) / len(steps) for name in steps[0]}
+        for name in ("grad/total", "train/loss"):
+            row[f"{name}_max"] = max(values[name] if math.isfinite(values[name]) else math.inf for values in steps)
+        row |= {**probes, **self.bad, "samples_per_s": self.steps_per_epoch * plan.batch_size / seconds}
+        if plan.images:
+            row["clip/weight"] = self.criterion.weight
+        if self.first_vit and logs:
+            row["vit/moved"] = self._moved()
         if epoch % plan.evaluate_every == 0 or epoch == plan.epochs:
             self.raw.eval()
             for split in ("val", "test"):
@@ -193,7 +208,7 @@ class _Trainer:
         self.step += 1
         values = {f"train/{name}": float(loss.detach()) for name, loss in losses.items()}
         values |= {"train/loss": float(total.detach()), "grad/total": norm}
-        return values | (_fusion_values(out, self.criterion.temperature) if probe or plan.images else {}), probes
+        return values | _fusion_values(out, self.criterion.temperature), probes
 
     def _losses(self, out: Outputs, batch: Batch) -> dict[str, torch.Tensor]:
         """The weighted losses by name."""
@@ -213,7 +228,7 @@ class _Trainer:
         import torch
 
         vit = {id(weight) for weight in self._vit_weights()}
-        shared = [weight for weight in self.raw.backbone.parameters()]
+        shared = list(self.raw.backbone.parameters())
         shared += list((self.raw.lift or self.raw.fusion.point_projection).parameters())
         probes: dict[str, float] = {}
         for name, loss in losses.items():
@@ -225,6 +240,11 @@ class _Trainer:
             if vit:
                 probes[f"grad/{name}_at_vit"] = _norm(found[len(shared) :])
         return probes
+
+    def _moved(self) -> float:
+        """How far the ViT's trained weights are from where they started, relative to their size."""
+        moved = _norm([now.detach() - first for now, first in zip(self._vit_weights(), self.first_vit, strict=True)])
+        return moved / _norm(self.first_vit)
 
     # -------------------------------------------------------------------------------------------------------- set up
 
@@ -331,7 +351,7 @@ def _fusion_values(out: Outputs, temperature: float) -> dict[str, float]:
             "fusion/visible": float(valid_N.float().mean()),
             "fusion/cosine": float(cosine_N.mean()),
             "fusion/alike": float(points_ND.mean(0).square().sum()),  # mean cosine over all pairs
-            "fusion/largest": float(fusion.feat_fusion.float().abs().max()),
+            "fusion/largest_max": float(fusion.feat_fusion.float().abs().max()),
             "clip/lowest_logit": float(cosine_N.min() / temperature),
         }
 
@@ -341,9 +361,26 @@ def _norm(gradients: Sequence[torch.Tensor | None]) -> float:
     return math.sqrt(sum(float(one.detach().double().square().sum()) for one in gradients if one is not None))
 
 
+def _summed_up(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """One row for several epochs: means, the largest of what is called `_max`, the lowest of `lowest`, and the last of
+    counts, scores and speeds. A mean over a value that is no number is none."""
+    merged: dict[str, float] = {}
+    for name in {name: None for row in rows for name in row}:
+        values = [row[name] for row in rows if name in row]
+        if name.endswith("_max"):
+            merged[name] = max(values)
+        elif "lowest" in name:
+            merged[name] = min(values)
+        elif name.startswith(("train/", "fusion/", "grad/total")):
+            merged[name] = sum(values) / len(values)
+        else:
+            merged[name] = values[-1]
+    return {name: _short(value) for name, value in merged.items()}
+
+
 def _short(value: float) -> float:
-    """Four digits are more than a training repeats; whole numbers stay whole."""
-    return float(f"{value:.4g}") if math.isfinite(value) else value
+    """Four digits are more than two trainings share; whole numbers stay whole."""
+    return value if isinstance(value, int) or not math.isfinite(value) else float(f"{value:.4g}")
 
 
 @functools.lru_cache(maxsize=2)

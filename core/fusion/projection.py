@@ -16,6 +16,7 @@ precision holds no pixel coordinates.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -142,8 +143,7 @@ class Camera:
         )
 
 
-@dataclass(frozen=True)
-class Projection:
+class Projection(NamedTuple):
     """Where N points fall, each in the image of its own camera.
 
     Attributes:

@@ -85,19 +85,21 @@ class Segmenter(nn.Module):
     Args:
         classes: K.
         fusion: None: 3-D only, the same network with a linear layer in the fusion's place.
-        half: the fusion computes in float16: weights, activations, and what the consistency loss gets. The optimiser's
+        dtype: in which the fusion computes: weights, activations, and what the consistency loss gets. The optimiser's
             weights stay float32, so that what breaks is the arithmetic and not Adam's own epsilon.
         seed: of the first weights. Backbone, heads and the 96 → 256 projection start equal with and without fusion.
     """
 
-    def __init__(self, classes: int, fusion: BiFusionEncoder | None, *, half: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self, classes: int, fusion: BiFusionEncoder | None, *, dtype: torch.dtype = torch.float32, seed: int = 0
+    ) -> None:
         super().__init__()
         torch.manual_seed(seed)
         self.backbone = VoxelMLP()
         lift = nn.Linear(POINT_WIDTH, FUSION_WIDTH)
         self.semantic_head = nn.Sequential(nn.Linear(FUSION_WIDTH, 96), nn.GELU(), nn.Linear(96, classes))
         self.offset_head = nn.Sequential(nn.Linear(FUSION_WIDTH, 96), nn.GELU(), nn.Linear(96, 3))
-        self.half_fusion = half
+        self.dtype = dtype
         self.fusion = fusion
         self.lift = lift if fusion is None else None
         if fusion is not None:
@@ -120,15 +122,13 @@ class Segmenter(nn.Module):
         else:
             points = Points(batch.xyz_N3_m, features_NC, batch.batch_N)
             fusion = self._fuse(points, images, batch)
-            fused_ND = fusion.feat_fusion
-            if self.half_fusion:
-                fused_ND = fused_ND.float()
+            fused_ND = fusion.feat_fusion.float()
         return Outputs(self.semantic_head(fused_ND), self.offset_head(fused_ND), fusion)
 
     def _fuse(self, points: Points, images: torch.Tensor, batch: Batch) -> BiFusionOutput:
-        if not self.half_fusion:
+        if self.dtype == torch.float32:
             return self.fusion(points, images, batch.camera)
-        weights = {name: value.half() for name, value in self.fusion.named_parameters() if value.is_floating_point()}
+        weights = {name: weight.to(self.dtype) for name, weight in self.fusion.named_parameters()}
         return functional_call(self.fusion, weights, (points, images, batch.camera))
 
 

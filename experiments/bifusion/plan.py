@@ -26,11 +26,13 @@ class Plan:
         schedule: `none`, or `note`: CLIP weight 0 up to epoch 10, 0.001 up to 20, 0.01 from 21.
         trainable_blocks: of the ViT, from its end; 0 freezes it, −1 trains all of it.
         norm: layer norms behind the projections.
-        precision: `fp32`; `bf16`: autocast; `fp16`: the fusion wholly in float16, without loss scaling.
-        epochs, batch_size, points: frames are seen once an epoch; `batch_size` frames over all devices, `points` each.
+        precision: `fp32`; `bf16`, `fp16`: the fusion wholly in these sixteen bits, without loss scaling.
+        epochs, batch_size, points: `batch_size` frames a step over all devices, `points` of each.
+        steps_per_epoch: 0: every frame once; else so many steps, of frames in an order drawn anew.
         lr, clip_lr, weight_decay: of AdamW; `clip_lr` for the ViT's own weights. Cosine to zero.
         max_grad_norm: gradients are clipped to it; 0: they are not.
-        evaluate_every: epochs between looks at validation and test.
+        log_every: epochs that one row of the log sums up; checkpoints are written as often.
+        evaluate_every: epochs between looks at validation and test; a multiple of `log_every`.
     """
 
     fusion: str = "naive"
@@ -52,10 +54,12 @@ class Plan:
     epochs: int = 30
     batch_size: int = 8
     points: int = 256
+    steps_per_epoch: int = 0
     lr: float = 2e-3
     clip_lr: float = 2e-4
     weight_decay: float = 1e-2
     max_grad_norm: float = 0.0
+    log_every: int = 1
     evaluate_every: int = 5
 
     def __post_init__(self) -> None:
@@ -64,8 +68,14 @@ class Plan:
             ("precision", self.precision in ("fp32", "bf16", "fp16"), "fp32, bf16 or fp16"),
             ("epochs", self.epochs >= 1, "at least 1"),
             ("batch_size", self.batch_size >= 1, "at least 1"),
+            ("steps_per_epoch", self.steps_per_epoch >= 0, "0 or more"),
             ("points", self.points >= 1, "at least 1"),
-            ("evaluate_every", self.evaluate_every >= 1, "at least 1"),
+            ("log_every", self.log_every >= 1 and self.epochs % self.log_every == 0, "a divisor of epochs"),
+            (
+                "evaluate_every",
+                self.evaluate_every >= 1 and self.evaluate_every % self.log_every == 0,
+                f"a multiple of log_every, {self.log_every}",
+            ),
             ("lr", self.lr > 0, "above 0"),
             ("max_grad_norm", self.max_grad_norm >= 0, "0 or more"),
             ("fusion", bool(self.fusion), "a name"),
