@@ -94,6 +94,11 @@ class Comparison:
     arm: str
     reason: str
 
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether, with so few pairs for so many arms, no result at all could have shown a difference."""
+        return self.verdict == "no_difference_shown" and self.detectable_difference is None
+
 
 @dataclass(frozen=True)
 class Report:
@@ -149,7 +154,9 @@ def sentence_of(comparison: Comparison, metric: str) -> str:
             f"No difference shown between {arm} and {baseline} in {metric}: {comparison.difference:+.3g}, 95 % "
             f"interval {low:.3g} to {high:.3g}, {p_text(comparison.p_value or 0.0)}, {seeds}"
         )
-        if comparison.seeds_needed:
+        if comparison.out_of_reach:
+            text += f"; {comparison.reason}"
+        elif comparison.seeds_needed:
             text += f"; about {comparison.seeds_needed:,} more would show a difference of this size"
     else:
         if comparison.difference < 0:

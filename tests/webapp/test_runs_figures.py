@@ -159,6 +159,18 @@ def test_all_pictures_have_one_scale_and_an_arm_far_away_becomes_an_arrow() -> N
     assert dots["table"] == pytest.approx(2 * dots["clip"], rel=0.2)  # type: ignore[operator]
 
 
+def test_too_few_seeds_for_so_many_arms_is_not_called_chance() -> None:
+    """Six pairs and two arms: -0.31, interval -0.36 to -0.26, and the card said that it may be chance."""
+    runs = experiment(6, clip=4.5, table=4.6)
+    for language, words, least in (("en", "can be shown yet", "no p below 0.0625"), ("zh", "种子太少", "低于 0.0625")):
+        shown = plain(card(runs, language))
+        assert words in shown
+        assert least in shown
+        assert "may be chance" not in shown
+    sentence = comparing.judge(runs, view_of(runs)).sentence(comparing.judge(runs, view_of(runs)).comparisons[0])
+    assert "more seeds are needed before anything can be shown" in sentence
+
+
 def test_many_arms_are_counted_before_they_are_listed() -> None:
     runs = experiment(clip=4.5, a=4.5, b=4.0, c=3.5, d=4.0)
     assert "5 arms against mlp: 1 better · 2 worse · 2 no difference shown" in plain(card(runs))

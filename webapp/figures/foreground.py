@@ -15,6 +15,7 @@ import numpy as np
 
 from core.foreground.scoring import FIELDS, Rule
 from core.types import Notice, Reject
+from webapp.figures.outlines import outline_px, svg_path
 from webapp.figures.thumbnails import data_uri
 from webapp.figures.vector_panels import text
 from webapp.text import Language, say
@@ -23,8 +24,10 @@ from webapp.text.errors import translated
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.foreground.components import Component
     from core.foreground.explain import Explanation
     from core.foreground.heatmap import HeatMap
+    from core.foreground.leak import Leak
     from core.foreground.pipeline import ForegroundResult, Picture
     from webapp.foregrounding import Look
 
@@ -34,6 +37,8 @@ SCENE_PX = 1024
 HEAT_PX = 224
 BOXES_SHOWN = 400
 """Boxes on the picture: the best ranked. More would hide the photo."""
+OUTLINES_SHOWN = 1000
+"""Masks whose outline is drawn; the others show their box."""
 ROWS_SHOWN = 2000
 REJECTS_SHOWN = 500
 TOP_PROMPTS = 8
@@ -60,11 +65,12 @@ def _level(rule: Rule, p_pos_sum: float, p_neg_sum: float) -> str:
 # ------------------------------------------------------------------ the scene
 
 
-def picture_json(picture: Picture, key: str) -> str:
-    """The photo for the page, its longer side at most `SCENE_PX`, with its real size."""
+def picture_json(picture: Picture, key: str, components: Sequence[Component] = ()) -> str:
+    """The photo for the page, its longer side at most `SCENE_PX`, with its real size; and the components' outlines."""
     height_px, width_px = picture.image_hw
-    shown = _at_most(picture.rgb_HWC, SCENE_PX)
-    return json.dumps({"src": data_uri(shown), "width": width_px, "height": height_px, "key": key})
+    made = {"src": data_uri(_at_most(picture.rgb_HWC, SCENE_PX)), "width": width_px, "height": height_px, "key": key}
+    outlines = [svg_path(outline_px(component)) for component in components[:OUTLINES_SHOWN]]
+    return json.dumps({**made, "outlines": outlines})
 
 
 def _at_most(rgb_HWC: np.ndarray, side_px: int) -> np.ndarray:
@@ -142,7 +148,7 @@ def legend(outcome: ForegroundResult, language: Language) -> str:
 
 
 def annotated(picture: Picture, outcome: ForegroundResult) -> bytes:
-    """The photo with every box in its colour, its id and multiplier, as PNG, at its own size."""
+    """The photo with every outline or box in its colour, its id and multiplier, as PNG, at its own size."""
     from PIL import Image, ImageDraw, ImageFont
 
     image = Image.fromarray(picture.rgb_HWC)
@@ -153,7 +159,13 @@ def annotated(picture: Picture, outcome: ForegroundResult) -> bytes:
     for row in sorted(range(len(outcome.components)), key=lambda row: -_box_area(outcome, row)):
         x0, y0, x1, y1 = outcome.components[row].box_xyxy_px
         colour = LEVEL_COLOURS[which[row]]
-        draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=colour, width=unit_px)
+        outlines = outline_px(outcome.components[row])
+        if not outlines:
+            draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=colour, width=unit_px)
+        for polygon in outlines:
+            draw.line(
+                list(map(tuple, np.minimum(polygon, [x1 - 1, y1 - 1]))), fill=colour, width=unit_px, joint="curve"
+            )
         words = f"{outcome.ids[row][:24]} ×{float(outcome.scores.multiplier_B[row]):g}"
         words = words.encode("ascii", "replace").decode()  # the built-in font has no other letters
         left, top, right, bottom = draw.textbbox((x0 + unit_px, y0 + unit_px), words, font=font)
@@ -183,11 +195,13 @@ def frame(outcome: ForegroundResult, language: Language, *, cosine: bool = False
     rows = []
     for row in outcome.ranked[:ROWS_SHOWN]:
         fields = outcome.rows[row]
-        cells: dict[str, Any] = {"id": outcome.ids[row]}
+        cells: dict[str, Any] = {
+            "id": outcome.ids[row],
+            say(language, "foreground_column_reweighted"): _cell(reweighted[row]),
+        }
         if cosine:
             cells |= {name: _cell(value) for name, value in old_way[row].items()}
         cells |= {name: _cell(fields[name]) for name in added}
-        cells[say(language, "foreground_column_reweighted")] = _cell(reweighted[row])
         cells |= {name: _cell(fields.get(name)) for name in brought}
         rows.append(cells)
     return pd.DataFrame(rows)
@@ -267,9 +281,14 @@ def _changes(outcome: ForegroundResult, row: int, explanation: Explanation, lang
     return f'<div class="fg-changes"><h4>{title}</h4><ul>{items}</ul></div>'
 
 
-def treatments(outcome: ForegroundResult, looks: Sequence[Look], language: Language) -> str:
-    """The component under every treatment, side by side; the run's own is marked."""
+def treatments(outcome: ForegroundResult, looks: Sequence[Look], language: Language, leaks: Sequence[Leak] = ()) -> str:
+    """The component under every treatment, side by side; the run's own is marked.
+
+    Args:
+        leaks: how far each treatment's score depends on the outside, where that was measured.
+    """
     rule = outcome.request.rule
+    leak_of = {leak.treatment: leak for leak in leaks}
     tiles = []
     for place, one in enumerate(sorted(looks, key=lambda each: _TREATMENT_ORDER.index(each.treatment.name))):
         fields = one.fields
@@ -282,9 +301,23 @@ def treatments(outcome: ForegroundResult, looks: Sequence[Look], language: Langu
             f'<span class="fg-badge fg-{level}">×{fields["semantic_multiplier"]:g}</span>'
             f'<span class="fg-meter"><i style="width:{100 * fields["p_pos_sum"]:.1f}%"></i></span>'
             f"<em>p_pos_sum {fields['p_pos_sum']:.3f}</em>"
-            f"<em>{text(fields['s_pos_text'] or '–')} · {text(fields['s_neg_text'] or '–')}</em></figcaption></figure>"
+            f"<em>{text(fields['s_pos_text'] or '–')} · {text(fields['s_neg_text'] or '–')}</em>"
+            f"{_leak(leak_of.get(one.treatment.name), language)}</figcaption></figure>"
         )
     return f'<div class="fg-treatments">{"".join(tiles)}</div>'
+
+
+def _leak(leak: Leak | None, language: Language) -> str:
+    """How far one score moved when the outside was repainted, and to which multipliers."""
+    if leak is None:
+        return ""
+    others = [f"×{value:g}" for value in dict.fromkeys(leak.multipliers.values()) if value != leak.multiplier]
+    moved = say(language, "foreground_leak_moved", by=f"{leak.largest:.3f}" if leak.largest else "0")
+    becomes = say(language, "foreground_leak_becomes", values=", ".join(others)) if others else ""
+    return (
+        f'<span class="fg-leak{" bad" if others else ""}"><b>{text(moved)}</b>'
+        f"{f' <small>{text(becomes)}</small>' if becomes else ''}</span>"
+    )
 
 
 _TREATMENT_ORDER = ("original", "raw_crop", "soft_mask", "blur_background")

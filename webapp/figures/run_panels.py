@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.runs import Comparison, Problem, Report, Run, config_differences, config_text
-from core.runs.statistics import MIN_PAIRS
+from core.runs.statistics import MIN_PAIRS, smallest_p_value
 from webapp.figures.drawing import shorten
 from webapp.figures.runs import GREY, ArmCost, cost_text
 from webapp.text import Language, say
@@ -87,7 +87,7 @@ def _comparison(one: Comparison, report: Report, colours: Mapping[str, str], lan
         f'<article class="{one.verdict}"><div class="rn-mark"><i aria-hidden="true">{MARKS[one.verdict]}</i>'
         f"<span>{word(f'is_{one.verdict}')}</span></div>"
         f'<div class="rn-words"><p class="rn-sentence">{sentence(one, report, colours, language)}</p>'
-        f'<p class="rn-facts">{text(facts(one, language))}</p></div>'
+        f'<p class="rn-facts">{text(facts(one, report, language))}</p></div>'
         f"{forest(one, reach_of(report), report.direction == 'min', language)}</article>"
     )
 
@@ -101,10 +101,10 @@ def sentence(one: Comparison, report: Report, colours: Mapping[str, str], langua
         "size": f"<b>{text(number(None if one.difference is None else abs(one.difference)))}</b>",
     }
     # Our own words are plain text; what is put into them has been escaped above.
-    return say(language, f"runs_sentence_{one.verdict}", **names)
+    return say(language, "runs_sentence_out_of_reach" if one.out_of_reach else f"runs_sentence_{one.verdict}", **names)
 
 
-def facts(one: Comparison, language: Language) -> str:
+def facts(one: Comparison, report: Report, language: Language) -> str:
     """Interval, p, pairs, and what could have been seen, as plain text."""
     pairs = say(language, "runs_pairs" if one.pairs != 1 else "runs_pair", count=one.pairs)
     if one.verdict == "refused":
@@ -118,8 +118,13 @@ def facts(one: Comparison, language: Language) -> str:
     parts += [p_text(one.p_value), pairs]
     if one.detectable_difference is not None:
         parts.append(say(language, "runs_would_see", size=number(one.detectable_difference)))
+    if one.out_of_reach:
+        tests = sum(other.p_value is not None for other in report.comparisons)
+        least = number(min(1.0, smallest_p_value(one.pairs) * tests))
+        parts.append(say(language, "runs_out_of_reach", pairs=pairs, arms=tests, least=least))
     if one.seeds_needed:
-        parts.append(say(language, "runs_seeds_needed", count=f"{one.seeds_needed:,}"))
+        key = "runs_seed_needed" if one.seeds_needed == 1 else "runs_seeds_needed"
+        parts.append(say(language, key, count=f"{one.seeds_needed:,}"))
     return " · ".join(parts)
 
 

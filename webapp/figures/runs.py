@@ -478,7 +478,10 @@ def cost_text(name: str, value: float | None) -> str:
         return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
     if name == "peak_memory_bytes":
         return f"{value / 2**30:.2f} GB" if value >= 2**30 else f"{value / 2**20:,.0f} MB"
-    return f"{value / 1e6:,.1f} M" if value >= 1e6 else f"{value / 1e3:,.1f} k" if value >= 1e4 else f"{value:,.0f}"
+    if value >= 1e4:
+        scaled, unit = (value / 1e6, "M") if value >= 1e6 else (value / 1e3, "k")
+        return f"{scaled:,.0f} {unit}" if scaled >= 100 else f"{scaled:.3g} {unit}"
+    return f"{value:,.0f}"
 
 
 def pareto_front(

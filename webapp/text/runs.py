@@ -81,6 +81,14 @@ _BOTH: dict[str, tuple[str, str]] = {
         "No difference is shown between {arm} and {baseline} in {metric}: {size} may be chance.",
         "{arm} 与 {baseline} 在 {metric} 上未见差异：{size} 可能只是偶然。",
     ),
+    "runs_sentence_out_of_reach": (
+        "No difference can be shown yet between {arm} and {baseline} in {metric}: {size} was seen, with too few seeds.",
+        "目前还无法证实 {arm} 与 {baseline} 在 {metric} 上的差异：观察到 {size}，但种子太少。",
+    ),
+    "runs_out_of_reach": (
+        "{pairs} and {arms} arms compared allow no p below {least}",
+        "{pairs}、{arms} 组比较时，p 不可能低于 {least}",
+    ),
     "runs_sentence_refused": (
         "No verdict on {arm} against {baseline} in {metric}.",
         "无法判断 {arm} 与 {baseline} 在 {metric} 上的优劣。",
@@ -91,6 +99,10 @@ _BOTH: dict[str, tuple[str, str]] = {
     "runs_pairs": ("{count} paired seeds", "{count} 对种子"),
     "runs_pair": ("{count} paired seed", "{count} 对种子"),
     "runs_would_see": ("you would see differences down to {size}", "可发现的最小差异约为 {size}"),
+    "runs_seed_needed": (
+        "one more seed would show a difference of this size",
+        "再加一个种子，就可能证实这样大小的差异",
+    ),
     "runs_seeds_needed": (
         "about {count} more seeds would show a difference of this size",
         "再加约 {count} 个种子，才可能证实这样大小的差异",
