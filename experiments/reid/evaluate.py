@@ -54,11 +54,11 @@ def evaluate(features_ND: np.ndarray, person_N: np.ndarray, camera_N: np.ndarray
     precisions: list[float] = []
     first_hits: list[int] = []
     for start in range(0, len(features), _QUERIES_AT_ONCE):
-        rows = slice(start, start + _QUERIES_AT_ONCE)
-        similarity_QN = features[rows] @ features.T  # of unit vectors: falls as the Euclidean distance grows
+        queries = slice(start, start + _QUERIES_AT_ONCE)
+        similarity_QN = features[queries] @ features.T  # of unit vectors: falls as the Euclidean distance grows
         order_QN = np.argsort(-similarity_QN, axis=1, kind="stable")
-        same_person_QN = person_N[order_QN] == person_N[rows, None]
-        kept_QN = ~(same_person_QN & (camera_N[order_QN] == camera_N[rows, None]))
+        same_person_QN = person_N[order_QN] == person_N[queries, None]
+        kept_QN = ~(same_person_QN & (camera_N[order_QN] == camera_N[queries, None]))
         for same_N, kept_N in zip(same_person_QN, kept_QN, strict=True):
             hits = np.flatnonzero(same_N[kept_N])  # ranks, counted from 0, of what is found
             if len(hits):
