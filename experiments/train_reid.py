@@ -392,9 +392,11 @@ def _check_same(now: dict[str, Any], before: dict[str, Any], checkpoint: Path) -
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    drawing = words[:1] == ["generate"]
+    options = (_generate_parser() if drawing else _train_parser()).parse_args(words[1:] if drawing else words)
     try:
-        return _generate(options) if options.what == "generate" else _train_all(options)
+        return _generate(options) if drawing else _train_all(options)
     except WorkbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -477,33 +479,39 @@ def _generate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _train_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.train_reid",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", nargs="?", choices=("train", "generate"), default="train")
-    training = parser.add_argument_group("train")
-    training.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the YAML file")
-    training.add_argument("--set", nargs="+", action="extend", metavar="KEY=VALUE", help="keys in the file's stead")
-    training.add_argument("--arms", nargs="+", metavar="ARM", help=f"one run for each: {', '.join(ARMS)}")
-    training.add_argument("--seeds", nargs="+", type=int, metavar="N", help="one run for each; default: SOLVER.SEED")
-    training.add_argument("--runs_dir", "--runs-dir", type=Path, help="folder of runs; default: OUTPUT_DIR")
-    training.add_argument("--name", help="the run's folder; default: its arm and seed")
-    training.add_argument("--weights_dir", "--weights-dir", type=Path, default=Settings().weights_dir)
-    training.add_argument("--device", default="auto", help="auto, cpu or gpu")
-    training.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a CPU")
-    training.add_argument("--threads", type=int, help="CPU threads; by default as many as torch chooses")
-    training.add_argument("--discard_checkpoints", "--discard-checkpoints", action="store_true",
-                          help="keep only the logs of finished runs")  # fmt: skip
-    drawing = parser.add_argument_group("generate")
-    drawing.add_argument("--output", type=Path, default=Path("data/reid_figures"))
-    drawing.add_argument("--train_ids", "--train-ids", type=int, default=80)
-    drawing.add_argument("--test_ids", "--test-ids", type=int, default=40)
-    drawing.add_argument("--shots", type=int, default=2, help="of each person by each of the four cameras")
-    drawing.add_argument("--seed", type=int, default=0)
-    drawing.add_argument("--size", type=int, nargs=2, default=(64, 32), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the YAML file")
+    parser.add_argument("--set", nargs="+", action="extend", metavar="KEY=VALUE", help="keys in the file's stead")
+    parser.add_argument("--arms", nargs="+", metavar="ARM", help=f"one run for each: {', '.join(ARMS)}")
+    parser.add_argument(
+        "--seeds", "--seed", nargs="+", type=int, metavar="N", help="one run for each; default: the file's"
+    )
+    parser.add_argument("--runs_dir", "--runs-dir", type=Path, help="folder of runs; default: OUTPUT_DIR")
+    parser.add_argument("--name", help="the run's folder; default: its arm and seed")
+    parser.add_argument("--weights_dir", "--weights-dir", type=Path, default=Settings().weights_dir)
+    parser.add_argument("--device", default="auto", help="auto, cpu or gpu")
+    parser.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a CPU")
+    parser.add_argument("--threads", type=int, help="CPU threads; by default as many as torch chooses")
+    parser.add_argument("--discard_checkpoints", "--discard-checkpoints", action="store_true",
+                        help="keep only the logs of finished runs")  # fmt: skip
+    return parser
+
+
+def _generate_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.train_reid generate", description="Draw a data set in RGBNT201's layout."
+    )
+    parser.add_argument("--output", type=Path, default=Path("data/reid_figures"))
+    parser.add_argument("--train_ids", "--train-ids", type=int, default=80, help="people in train_171")
+    parser.add_argument("--test_ids", "--test-ids", type=int, default=40, help="other people, in test")
+    parser.add_argument("--shots", type=int, default=2, help="of each person by each of the four cameras")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--size", type=int, nargs=2, default=(64, 32), metavar=("HEIGHT", "WIDTH"), help="px")
     return parser
 
 
