@@ -447,16 +447,22 @@ def _from_pixels(
         front = np.array(frontal_px, dtype=np.float64) * [1.0, -1.0]
         front -= front.mean(axis=1, keepdims=True)
     elif points.shape[2] == 3:
-        turned_back = np.einsum("nji,nkj->nki", rotation_matrices(poses), points)
-        depth = turned_back[:, NOSE_TIP, 2] - turned_back[:, [JAW.start, JAW.stop - 1], 2].mean(axis=1)
-        if np.median(depth) < 0:
-            points[..., 2] *= -1.0
-            turned_back = np.einsum("nji,nkj->nki", rotation_matrices(poses), points)
+        rotations = rotation_matrices(poses)
+        turned_back, mirrored = (
+            np.einsum("nji,nkj->nki", rotations, points * [1.0, 1.0, sign]) for sign in (1.0, -1.0)
+        )
+        if np.median(_nose_depth(mirrored)) > np.median(_nose_depth(turned_back)):
+            turned_back = mirrored
             notices.append("z was turned round: it grew away from the viewer.")
         front = turned_back[..., :2]
     else:
         front = frontal_from_seen(points, rotation_matrices(poses))
     return _faces(front, poses, points[..., :2], ids, people), notices
+
+
+def _nose_depth(heads_NK3: np.ndarray) -> np.ndarray:
+    depth: np.ndarray = heads_NK3[:, NOSE_TIP, 2] - heads_NK3[:, [JAW.start, JAW.stop - 1], 2].mean(axis=1)
+    return depth
 
 
 def frontal_from_seen(seen_NK2: np.ndarray, rotations_N33: np.ndarray) -> np.ndarray:
