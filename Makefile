@@ -50,6 +50,7 @@ bench: setup
 	$(PY) -m bench.bench_vectorize
 	$(PY) -m bench.bench_runs
 	$(PY) -m bench.bench_foreground
+	$(PY) -m bench.bench_pose
 	$(PY) -m bench.bench_start
 
 clean:
