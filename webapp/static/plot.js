@@ -71,6 +71,7 @@
     const quiet = style.getPropertyValue("--body-text-color-subdued").trim() || "#64748b";
     const grid = isDark() ? "rgba(148,163,184,.16)" : "rgba(100,116,139,.18)";
     const surface = style.getPropertyValue("--block-background-fill").trim() || (isDark() ? "#121a2e" : "#fff");
+    const scale = SCALE[isDark() ? "dark" : "light"]; // a cosine a little below 0 calls for no second colour
     const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, tickcolor: grid };
     const coloured = {
       ...layout,
@@ -78,7 +79,7 @@
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { size: 11.5, ...layout.font, color: ink, family: style.fontFamily },
       hoverlabel: { bgcolor: surface, bordercolor: grid, font: { color: ink, size: 12 }, ...layout.hoverlabel },
-      colorscale: { sequential: SCALE[isDark() ? "dark" : "light"], ...layout.colorscale },
+      colorscale: { sequential: scale, diverging: scale, sequentialminus: scale, ...layout.colorscale },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: quiet, activecolor: ink, ...layout.modebar },
     };
     const scenes = Object.keys(layout).filter((key) => /^scene\d*$/.test(key));

@@ -1,6 +1,7 @@
 """English. The same keys as `zh.py`, in the same order."""
 
 from webapp.text.foreground import EN as FOREGROUND
+from webapp.text.pose import EN as POSE
 from webapp.text.runs import EN as RUNS
 from webapp.text.vectorize import EN as VECTORIZE
 
@@ -70,13 +71,6 @@ ERRORS = {
     "error_next": "Next: {step}",
     "error_internal": "Something went wrong inside the app",
     "error_internal_detail": "The details are in the log of the server, under {number}. Your files are untouched.",
-}
-
-POSE = {
-    "pose_will": (
-        "This tab will put a head pose (yaw, pitch, roll) into words, encode the words with CLIP and show how the "
-        "encoding changes with the angle."
-    ),
 }
 
 WORDS: dict[str, str] = {**SHELL, **MODELS_PANEL, **SIGN_IN, **ERRORS, **VECTORIZE, **FOREGROUND, **POSE, **RUNS}

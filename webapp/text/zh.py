@@ -1,6 +1,7 @@
 """Chinese (simplified). The same keys as `en.py`, in the same order."""
 
 from webapp.text.foreground import ZH as FOREGROUND
+from webapp.text.pose import ZH as POSE
 from webapp.text.runs import ZH as RUNS
 from webapp.text.vectorize import ZH as VECTORIZE
 
@@ -65,10 +66,6 @@ ERRORS = {
     "error_next": "下一步：{step}",
     "error_internal": "程序内部出错",
     "error_internal_detail": "详情见服务器日志，编号 {number}。您的文件没有改动。",
-}
-
-POSE = {
-    "pose_will": "此页将把头部姿态（偏航、俯仰、翻滚角）写成文字，用 CLIP 编码，并展示编码如何随角度变化。",
 }
 
 WORDS: dict[str, str] = {**SHELL, **MODELS_PANEL, **SIGN_IN, **ERRORS, **VECTORIZE, **FOREGROUND, **POSE, **RUNS}
