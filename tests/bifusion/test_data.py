@@ -1,0 +1,127 @@
+"""Rooms and batches: labels lie where they should, samples are reproducible, points meet their own pixels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import InputError
+from core.fusion.projection import project, sample_features
+from core.models.encoder import Encoder
+from experiments.bifusion.data import FrameBank, prepare_rooms
+from experiments.bifusion.frames import Scene, read_classes, read_split
+from experiments.bifusion.rooms import CLASSES, generate_room
+
+BY_NAME = {name: number for number, name in CLASSES.items()}
+
+
+@pytest.fixture(scope="module")
+def bank(rooms: list[Scene], encoder: Encoder) -> FrameBank:
+    return FrameBank(rooms, CLASSES, encoder)
+
+
+def world_points(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Every pixel's world coordinates by the longhand formula, and its label."""
+    places, labels = [], []
+    for frame in scene.frames:
+        k, pose = frame.depth_intrinsics_33, frame.camera_to_world_44
+        for v in range(frame.depth_HW_m.shape[0]):
+            for u in range(frame.depth_HW_m.shape[1]):
+                z = float(frame.depth_HW_m[v, u])
+                local = np.array([(u - k[0, 2]) / k[0, 0] * z, (v - k[1, 2]) / k[1, 1] * z, z, 1.0])
+                places.append((pose @ local)[:3])
+                labels.append(int(frame.label_HW[v, u]))
+    return np.array(places), np.array(labels)
+
+
+def test_a_room_stands_on_its_floor_and_its_pictures_hang_on_its_walls(rooms: list[Scene]):
+    for scene in rooms:
+        places, labels = world_points(scene)
+        assert np.abs(places[labels == BY_NAME["floor"], 2]).max() < 0.06  # depth noise at 5 m
+        assert places[labels == BY_NAME["rug"], 2].max(initial=0) < 0.07
+        for name in ("table", "bed", "sofa", "chair"):
+            assert places[labels == BY_NAME[name], 2].max(initial=0) < 1.3
+        low, high = places[:, :2].min(0), places[:, :2].max(0)
+        on_wall = np.isin(labels, [BY_NAME["wall"], BY_NAME["window"], BY_NAME["picture"], BY_NAME["door"]])
+        edge = np.minimum(np.abs(places[on_wall, :2] - low), np.abs(places[on_wall, :2] - high)).min(1)
+        assert np.quantile(edge, 0.9) < 0.15
+
+
+def test_rooms_follow_their_seed_and_differ(rooms: list[Scene]):
+    again = generate_room(0, views=3, height_px=30, width_px=40)
+    for mine, other in zip(rooms[0].frames, again.frames, strict=True):
+        assert np.array_equal(mine.rgb_HWC, other.rgb_HWC) and np.array_equal(mine.depth_HW_m, other.depth_HW_m)
+    assert not np.array_equal(rooms[0].frames[0].rgb_HWC, rooms[1].frames[0].rgb_HWC)
+    assert len({int(label) for scene in rooms for frame in scene.frames for label in np.unique(frame.label_HW)}) >= 8
+
+
+def test_generated_rooms_are_prepared_once_and_no_room_is_in_two_parts(tmp_path: Path):
+    counts = {"train": 1, "val": 1, "test": 1}
+    folder = prepare_rooms(tmp_path, counts)
+    stamp = (folder / "classes.txt").stat().st_mtime_ns
+    assert prepare_rooms(tmp_path, counts) == folder and (folder / "classes.txt").stat().st_mtime_ns == stamp
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name], "no drafts are left behind"
+    classes = read_classes(folder)
+    names = [scene.name for split in counts for scene in read_split(folder, split, classes)]
+    assert len(set(names)) == 3
+
+
+def test_a_batch_is_the_same_for_the_same_seed_whatever_else_is_in_it(bank: FrameBank):
+    alone, among = bank.batch([4], 50, (1, 2)), bank.batch([0, 4], 50, (1, 2))
+    for name in ("xyz_N3_m", "local_N3_m", "rgb_N3", "label_N", "offset_N3_m"):
+        assert torch.equal(getattr(alone, name), getattr(among, name)[50:]), name
+    assert not torch.equal(alone.xyz_N3_m, bank.batch([4], 50, (1, 3)).xyz_N3_m)
+    assert among.batch_N.tolist() == [0] * 50 + [1] * 50
+
+
+def test_the_points_of_a_frame_meet_their_own_colour_in_the_preprocessed_image(bank: FrameBank, encoder: Encoder):
+    """The whole way: depth pixel → world → camera → resized and cropped pixel → sampled colour."""
+    batch = bank.batch(list(range(len(bank))), 300, (5,))
+    seen = project(batch.xyz_N3_m, batch.batch_N, batch.camera, occlusion_m=0.3)
+    preprocessing = encoder.spec.preprocessing
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
+    images = (bank.pixels_FCHW * std + mean) * 2 - 1
+    sampled = sample_features(images, seen.uv_N2_px, batch.batch_N, seen.valid_N, (32, 32))[seen.valid_N]
+    error = (sampled - batch.rgb_N3[seen.valid_N]).abs().mean(1)
+    shifted = sample_features(images, seen.uv_N2_px + 4, batch.batch_N, seen.valid_N, (32, 32))[seen.valid_N]
+    error_shifted = (shifted - batch.rgb_N3[seen.valid_N]).abs().mean(1)
+    assert error.median() < 0.06 and error.mean() < 0.6 * error_shifted.mean()
+    shares = seen.shares()
+    assert 0.3 < shares["visible"] < 0.9 and shares["outside"] > 0.02 and shares["occluded"] > 0.005, shares
+
+
+def test_offsets_lead_to_the_middle_of_the_object(bank: FrameBank):
+    batch = bank.batch([0, 1, 2], 400, (3,))
+    middles = (batch.xyz_N3_m + batch.offset_N3_m)[batch.thing_N]
+    assert 3 <= len(torch.unique((middles * 1000).round(), dim=0)) <= 20, "one middle for each object"
+    assert not batch.offset_N3_m[~batch.thing_N].any()
+
+
+def test_labels_are_indices_in_the_order_of_the_class_numbers(rooms: list[Scene], encoder: Encoder):
+    renumbered = {number * 3: name for number, name in CLASSES.items()}
+    scenes = [
+        Scene(
+            scene.name,
+            tuple(replace(f, label_HW=(f.label_HW * 3).astype(np.uint16)) for f in scene.frames),
+        )
+        for scene in rooms
+    ]
+    mine, other = FrameBank(rooms, CLASSES, encoder), FrameBank(scenes, renumbered, encoder)
+    assert torch.equal(mine.batch([0], 99, (0,)).label_N, other.batch([0], 99, (0,)).label_N)
+    assert mine.class_names == other.class_names
+
+
+def test_scenes_without_objects_or_labels_are_refused_by_name(rooms: list[Scene], encoder: Encoder):
+    def blank(name: str) -> Scene:
+        frames = tuple(replace(frame, **{name: np.zeros_like(frame.label_HW)}) for frame in rooms[0].frames)
+        return Scene("hall", frames)
+
+    with pytest.raises(InputError, match=r"no object.*hall"):
+        FrameBank([blank("instance_HW")], CLASSES, encoder)
+    FrameBank([blank("instance_HW")], CLASSES, encoder, instances=False)
+    with pytest.raises(InputError, match=r"no labelled point.*hall/0"):
+        FrameBank([blank("label_HW")], CLASSES, encoder, instances=False)
