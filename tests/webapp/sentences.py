@@ -115,6 +115,8 @@ def _of_file(root: Path, path: Path) -> Iterator[Sentence]:
     walk = _Walk(root, module)
     name = path.relative_to(root).as_posix()
     for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Call | ast.stmt):
+            continue
         scope = module.scope_of(node)
         function = scope.name if isinstance(scope, ast.FunctionDef) else ""
         given = _given(node, PLAIN.get(name, "")) if isinstance(node, ast.Call) else _kept(node, function)
