@@ -9,8 +9,10 @@ space, there and back); `MultiScaleOnCLS` adds either to the class token of any 
 What the windows see. As specified they slide over the flattened sequence, so on the 16 × 8 grid of a 256 × 128 picture
 4, 8 and 16 tokens are half a row, a row and two rows. A convolution whose stride is its kernel, followed by an average,
 is *linear in s phase means*: `mean_j conv(x)_j = Σ_k W_k · mean_j x[s·j + k] + b`. It cannot tell where a window lies,
-nor which tokens shared one. The options beside the specified modules (`activation`, `pool="max"`, an overlapping
-`stride`, true two-dimensional `windows`) take that limit away; they default to the specification.
+nor which tokens shared one; and it costs no more than one window, since the average may be taken first. Of the options
+beside the specified modules, an `activation` or `pool="max"` takes that limit away. An overlapping `stride` and true
+two-dimensional `windows` change which tokens a window holds; averaged without an activation they are linear still.
+All options default to the specification.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from core.errors import InputError
@@ -85,6 +88,7 @@ class CLIPMultiScaleSlidingWindow(nn.Module):
             convolution(feat_dim, feat_dim, kernel_size=size, stride=_steps(stride, size)) for size in sizes
         )
         self.activation = _ACTIVATIONS[activation]()
+        self.is_linear = activation == "none" and pool == "mean" and stride == "window"
         self.fusion = nn.Sequential(
             nn.Linear(len(sizes) * feat_dim, feat_dim), nn.ReLU(), nn.Linear(feat_dim, feat_dim)
         )
@@ -106,8 +110,13 @@ class CLIPMultiScaleSlidingWindow(nn.Module):
         extent = field.shape[2:]
         parts_BD = []
         for conv in self.convs:
-            fits = all(size <= room for size, room in zip(conv.kernel_size, extent, strict=True))
-            parts_BD.append(self._pool(self.activation(conv(field)) if fits else field))
+            if any(size > room for size, room in zip(conv.kernel_size, extent, strict=True)):
+                parts_BD.append(self._pool(field))
+            elif self.is_linear:  # the mean of the windows' vectors is the vector of the windows' mean
+                window = _mean_window(field, conv.kernel_size)
+                parts_BD.append(F.linear(window.flatten(1), conv.weight.flatten(1), conv.bias))
+            else:
+                parts_BD.append(self._pool(self.activation(conv(field))))
         return parts_BD
 
     def _on_grid(self, sequence_BDN: torch.Tensor) -> torch.Tensor:
@@ -203,6 +212,14 @@ class MultiScaleOnCLS(nn.Module):
         cls_BD, patches_BND = tokens_BTD[:, 0], tokens_BTD[:, 1:]
         enriched_BD = cls_BD + self.extractor(patches_BND)
         return torch.cat([enriched_BD[:, None], patches_BND], dim=1)
+
+
+def _mean_window(field: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
+    """The mean over windows that touch, `[B, D, *extent]` → `[B, D, *size]`; what is left at the end is dropped."""
+    for axis, side in enumerate(size, start=2):
+        windows = field.shape[axis] // side
+        field = field.narrow(axis, 0, windows * side).unflatten(axis, (windows, side)).mean(axis)
+    return field
 
 
 # --- arguments ------------------------------------------------------------------------------------------------------

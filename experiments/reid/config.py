@@ -152,6 +152,11 @@ ARMS: dict[str, dict[str, Any]] = {
     "plan2": {"CLIP_MULTI_SCALE_PLAN": 2},
     "plan1_max": {"CLIP_MULTI_SCALE_POOL": "max"},
     "plan1_2d": {"CLIP_MULTI_SCALE_WINDOWS": "2d", "CLIP_MULTI_SCALE_SCALES": ((2, 2), (4, 2), (4, 4))},
+    "plan1_max_2d": {
+        "CLIP_MULTI_SCALE_POOL": "max",
+        "CLIP_MULTI_SCALE_WINDOWS": "2d",
+        "CLIP_MULTI_SCALE_SCALES": ((2, 2), (4, 2), (4, 4)),
+    },
     # a control: windows of one token see no context at all, only the mean token through layers of the same kind
     "pooled": {"CLIP_MULTI_SCALE_SCALES": (1, 1, 1)},
 }

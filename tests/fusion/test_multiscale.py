@@ -75,6 +75,31 @@ def test_equals_a_direct_calculation() -> None:
     torch.testing.assert_close(module(patches), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("scales", "options"),
+    [([3, 8], {}), ([(2, 3), 4], {"windows": "2d", "grid_hw": (9, 4)})],
+    ids=["1d", "2d"],
+)
+def test_averaging_first_is_convolving_first(scales: list, options: dict) -> None:
+    """Values and gradients of the specification's own order: convolve every window, then average."""
+    torch.manual_seed(0)
+    module = CLIPMultiScaleSlidingWindow(D, scales, **options).double()
+    patches = tokens(2, 36).double().requires_grad_(True)
+    field = patches.transpose(1, 2)
+    field = field.unflatten(2, options["grid_hw"]) if options else field
+    convolved = torch.cat([conv(field).flatten(2).mean(2) for conv in module.convs], dim=1)
+    averaged = torch.cat(module.pooled(patches), dim=1)
+    torch.testing.assert_close(averaged, convolved)
+    weights = [patches, *module.convs.parameters()]
+    target = torch.randn_like(averaged)
+    for one, two in zip(
+        torch.autograd.grad((averaged * target).sum(), weights),
+        torch.autograd.grad((convolved * target).sum(), weights),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, two)
+
+
 def test_the_tail_is_dropped_and_only_the_tail() -> None:
     module = CLIPMultiScaleSlidingWindow(D, [4])
     patches = tokens(1, 11)
@@ -116,16 +141,25 @@ def test_as_specified_it_cannot_see_which_tokens_shared_a_window(size: int, wind
     )
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"pool": "max"}, {"activation": "gelu"}, {"activation": "relu"}, {"stride": "half"}, {"stride": 1}],
-    ids=str,
-)
-def test_the_options_can_see_it(options: dict) -> None:
+@pytest.mark.parametrize("options", [{"pool": "max"}, {"activation": "gelu"}, {"activation": "relu"}], ids=str)
+def test_an_activation_or_the_maximum_can_see_it(options: dict) -> None:
     torch.manual_seed(0)
     module = CLIPMultiScaleSlidingWindow(D, [4], **options)
     patches = tokens(2, 16)
     assert (module(shuffled_within_phases(patches, 4, 3)) - module(patches)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "layout", [{}, {"stride": "half"}, {"stride": 1}, {"windows": "2d", "grid_hw": (4, 4)}], ids=str
+)
+@pytest.mark.parametrize("look", [{}, {"pool": "max"}, {"activation": "gelu"}], ids=str)
+def test_what_is_linear_whatever_its_windows(layout: dict, look: dict) -> None:
+    torch.manual_seed(0)
+    module = CLIPMultiScaleSlidingWindow(D, [2], **layout, **look)
+    one, two = tokens(2, 16, seed=1), tokens(2, 16, seed=2)
+    parts = [module.pooled(each)[0] for each in (one + two, one, two, torch.zeros_like(one))]
+    bend = (parts[0] - parts[1] - parts[2] + parts[3]).abs().max()
+    assert (bend < 1e-5) == (not look), bend
 
 
 def test_one_dimensional_windows_run_over_the_end_of_a_row_and_square_ones_do_not() -> None:
