@@ -110,7 +110,7 @@ def list_command(folder: Folder, as_json: AsJson = False, cache: UseCache = True
         return
     rows = [
         [run.name, run.status, "+".join(run.formats), str(len(run.metrics)), f"{_last_step(run):,}"]
-        + [config_text(run.config[key]) if key in run.config else "" for key in keys[:8]]
+        + [_cell(config_text(run.config[key])) if key in run.config else "" for key in keys[:8]]
         for run in found
     ]
     print(_table(["run", "status", "format", "metrics", "last step", *keys[:8]], rows) if rows else "No runs here.")
@@ -141,6 +141,10 @@ def _choice(report: Any) -> str:
 
 def _last_step(run: Any) -> int:
     return max((int(series.step[-1]) for series in run.metrics.values() if len(series)), default=0)
+
+
+def _cell(text: str, most: int = 40) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _number(value: float | None) -> str:

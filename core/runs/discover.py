@@ -6,7 +6,7 @@ What is a run:
   together; its `config.json`, `hparams.yaml`, `environment.json`, `status` and `process.json` belong to it. A subfolder
   that is named after a moment in time and holds event files (`add_hparams` makes such) belongs to its parent;
 * a folder with `config.json`, `hparams.yaml` or `status` and any other `.csv` or `.jsonl`;
-* any other `.csv` or `.jsonl` by itself;
+* any other `.csv` or `.jsonl` by itself, also beside event files;
 * every run inside a trackio database (`.db`, `.sqlite`, `.sqlite3`).
 
 The root is never left: symbolic links are not followed (what they point to inside the root is found at its own place).
@@ -210,21 +210,20 @@ def _places_of(folder: str, logs: list[tuple[str, str]], companions: dict[str, s
     own = [log for log in tables if log[1].rpartition("/")[2] in ("metrics.jsonl", "metrics.csv")]
     for log in databases:
         yield Place(log[1], [log], is_folder=False)
-    is_run_folder = bool(own or events or "status" in companions or (companions and tables))
-    if not is_run_folder:
+    if not (own or companions):  # event files tell nothing about a table beside them
         for log in tables:
             yield Place(log[1], [log], is_folder=False)
+        if events:
+            yield Place(folder or ".", events)
         return
-    place = Place(folder or ".", companions=companions)
-    others = [log for log in tables if log not in own]
-    if own or events:
-        place.sources = own + events
-        if others:
-            names = ", ".join(clean_text(path.rpartition("/")[2], 60) for _, path in others[:5])
-            more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-            place.notes.append(f"also in the folder, not read as logs: {names}{more}")
-    else:
-        place.sources = others
+    if not (own or events or tables or "status" in companions):
+        return
+    place = Place(folder or ".", own + events or tables, companions)
+    others = [path for kind, path in tables if (kind, path) not in place.sources]
+    if others:
+        names = ", ".join(clean_text(path.rpartition("/")[2], 60) for path in others[:5])
+        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        place.notes.append(f"also in the folder, not read as logs: {names}{more}")
     yield place
 
 

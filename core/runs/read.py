@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ import numpy as np
 
 from core.runs.cache import SeriesCache
 from core.runs.discover import Place, ReadLimits, checked_root, discover, natural_order, opaque_id, shown_path
+from core.runs.exports import runs_of_chart, with_tag_of_name
 from core.runs.growing import GrowingDatabase, GrowingLog, open_regular
 from core.runs.process import recorded_status
 from core.runs.series import LazySeries, Problem, Rows, Run, RunSet, Series, SeriesBuilder, clean_run_name, clean_text
@@ -33,7 +33,6 @@ from core.runs.tables import UNIX_FROM_S, Memory
 
 COMPANION_MAX_BYTES = 4 * 2**20
 MAX_CONFIG_KEYS = 10_000
-_TENSORBOARD_EXPORT = re.compile(r"(?:run-)?(?P<run>.*?)-?tag-(?P<tag>.+)")
 
 
 def read_runs(
@@ -84,6 +83,7 @@ class RunReader:
         self._databases: dict[str, GrowingDatabase] = {}
         self._companions: dict[str, _Companion] = {}
         self._runs: dict[str, tuple[Any, Run]] = {}
+        self._charts: dict[str, tuple[Run, tuple[Run, ...]]] = {}
         self._renamed: dict[str, tuple[Run, Run]] = {}
         self._lock = threading.Lock()
 
@@ -100,8 +100,9 @@ class RunReader:
                     run = self._folder_run(place, problems)
                     if run is not None:
                         runs.append(run)
-            runs.sort(key=lambda run: natural_order(run.path))
             self._runs = {run.id: self._runs[run.id] for run in runs}
+            runs = self._charts_taken_apart(runs)
+            runs.sort(key=lambda run: natural_order(run.path))
             present = {path for place in places for path in place.companions.values()}
             self._companions = {path: known for path, known in self._companions.items() if path in present}
             return RunSet(self._with_unique_names(runs), tuple(problems))
@@ -156,6 +157,7 @@ class RunReader:
         problems += [log.problem for log in logs if log.problem is not None]
         good = [log for log in logs if log.problem is None]
         if not good and not place.companions:
+            problems += [Problem(shown_path(place.path), "left_out", note) for note in place.notes]
             return None
         companions = {name: self._companions[path] for name, path in place.companions.items()}
         config, hparams, environment, process, word = (
@@ -244,6 +246,19 @@ class RunReader:
             runs.append(self._runs[run_id][1])
         return runs
 
+    def _charts_taken_apart(self, runs: list[Run]) -> list[Run]:
+        """A chart that holds several runs in its place gives those; the same objects as long as it is the same."""
+        charts: dict[str, tuple[Run, tuple[Run, ...]]] = {}
+        apart: list[Run] = []
+        for run in runs:
+            known = self._charts.get(run.id)
+            parts = known[1] if known is not None and known[0] is run else runs_of_chart(run)
+            if parts != (run,):
+                charts[run.id] = (run, parts)
+            apart += parts
+        self._charts = charts
+        return apart
+
     def _with_unique_names(self, runs: list[Run]) -> tuple[Run, ...]:
         """Two runs of one name are told apart by a number, in the order of their places."""
         count: dict[str, int] = {}
@@ -286,9 +301,7 @@ def _metrics_of(
                 notes.append(f"{name} is in several logs of the run; the first is shown")
             else:
                 series[name] = one
-    export = _TENSORBOARD_EXPORT.fullmatch(Path(lone_file).stem)
-    if export and list(series) == ["Value"]:  # TensorBoard's CSV download: the tag is in the file's name
-        series = {clean_text(export["tag"]): series["Value"]}
+    series = with_tag_of_name(series, lone_file)
     epochs = series.pop("epoch", None) if events else None
     metrics, started = _with_relative_time(series, started, epochs)
     return metrics, started, notes

@@ -397,12 +397,16 @@ def _is_number(text: str) -> bool:
 
 
 def _numbers_among(cells: list[tuple[int, str]], count: int, name: str, memory: Memory) -> Column | None:
-    """A text column that is mostly numbers is numbers; what is not is passed over and counted."""
+    """A text column that is mostly numbers is numbers; what is not is passed over and counted.
+
+    Where semicolons separate the columns, a comma may be the decimal point.
+    """
+    decimal_comma = memory["delimiter"] == ";"
     rows: list[int] = []
     values: list[float] = []
     for row, cell in cells:
         try:
-            values.append(float(cell))
+            values.append(float(cell.replace(",", ".", 1) if decimal_comma else cell))
             rows.append(row)
         except ValueError:
             continue

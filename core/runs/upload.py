@@ -82,8 +82,10 @@ def stage_upload(files: Sequence[Path], into: Path, limits: UploadLimits | None 
             elif not _is_taken(file.name):
                 problems.append(Problem(clean_text(file.name), "format", "not a CSV, JSONL, event file or zip"))
             else:
+                # Event files that come without their folders are runs of their own: those of one folder would be one.
+                parts = (file.name, file.name) if "tfevents" in file.name.lower() else (file.name,)
                 with file.open("rb") as source:
-                    _copy(source, into, (file.name,), room)
+                    _copy(source, into, parts, room)
         except _Full:
             problems.append(_full(clean_text(file.name), limits))
             break

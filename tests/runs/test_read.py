@@ -244,6 +244,51 @@ def test_tensorboards_own_csv_download_is_named_after_its_tag(tmp_path: Path) ->
     assert run.started_unix_s == 1_700_000_000
 
 
+def test_a_chart_downloaded_from_weights_and_biases_is_the_runs_in_it(tmp_path: Path) -> None:
+    columns = [f"{run} - val/loss{span}" for run in ("clip-0", "mlp-0") for span in ("", "__MIN", "__MAX")]
+    rows = "".join(f'"{step}","{3 / step}","1","2","{4 / step}","",""\n' for step in (1, 2, 3))
+    path = tmp_path / "wandb_export.csv"
+    path.write_text(",".join(f'"{name}"' for name in ("Step", *columns)) + "\n" + rows)
+    reader = RunReader(tmp_path)
+    clip, mlp = reader.read()
+    assert (clip.name, mlp.name, list(clip.metrics)) == ("clip-0", "mlp-0", ["val/loss"])
+    assert clip.metrics["val/loss"].value.tolist() == [3.0, 1.5, 1.0]
+    assert mlp.metrics["val/loss"].step.tolist() == [1, 2, 3]
+    assert reader.read().runs == (clip, mlp), "the same objects while nothing changes"
+    with path.open("a") as file:
+        file.write('"4","0.5","","","1","",""\n')
+    assert [len(run.metrics["val/loss"]) for run in reader.read()] == [4, 4]
+
+
+def test_a_metric_with_a_dash_in_its_name_is_no_chart(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("step,top - 1,top - 5\n1,50,80\n")
+    assert list(_only(tmp_path).metrics) == ["top - 1", "top - 5"]
+
+
+def test_a_decimal_comma_is_one_where_semicolons_separate(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("step;loss;word\n1;0,5;x\n2;0,25;y\n")
+    run = _only(tmp_path)
+    assert run.metrics["loss"].value.tolist() == [0.5, 0.25]
+    assert run.notes == ("word: text, not shown",)
+
+
+def test_a_broken_event_file_hides_no_table_beside_it(tmp_path: Path) -> None:
+    """A CSV beside an event file that could not be read was shown nowhere and named nowhere."""
+    (tmp_path / "x.tfevents.1").write_bytes(b"\x01" * 100)
+    (tmp_path / "a.csv").write_text("step,loss\n1,2\n")
+    found = read_runs(tmp_path)
+    assert [run.name for run in found] == ["a"]
+    assert [problem.path for problem in found.problems] == ["x.tfevents.1"]
+
+
+def test_what_lies_beside_a_broken_log_is_named_though_there_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_bytes(b"")
+    (tmp_path / "other.csv").write_text("step,loss\n1,2\n")
+    found = read_runs(tmp_path)
+    assert len(found) == 0
+    assert any("other.csv" in problem.reason for problem in found.problems)
+
+
 def test_lightnings_csv_logger(tmp_path: Path) -> None:
     from lightning.pytorch.loggers import CSVLogger
 

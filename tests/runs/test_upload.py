@@ -102,3 +102,24 @@ def test_two_files_of_one_name_are_both_kept(tmp_path: Path) -> None:
     problems = stage_upload([tmp_path / "a" / "log.csv", tmp_path / "b" / "log.csv"], tmp_path / "staged")
     assert problems == ()
     assert len(read_runs(tmp_path / "staged")) == 2
+
+
+def test_event_files_without_their_folders_are_runs_of_their_own(tmp_path: Path) -> None:
+    """Two event files sent together, one of each arm, were joined to one run."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    files = []
+    for arm, value in (("mlp", 1.0), ("clip", 2.0)):
+        with SummaryWriter(str(tmp_path / arm)) as writer:
+            writer.add_scalar("val/nme", value, 1)
+        (file,) = (tmp_path / arm).iterdir()
+        files.append(file.rename(tmp_path / f"events.out.tfevents.{arm}"))
+    table = tmp_path / "other.csv"
+    table.write_text("step,loss\n1,2\n")
+    assert stage_upload([*files, table], tmp_path / "staged") == ()
+    found = read_runs(tmp_path / "staged")
+    assert {run.name: run.metrics[next(iter(run.metrics))].value.tolist() for run in found} == {
+        "events.out.tfevents.mlp": [1.0],
+        "events.out.tfevents.clip": [2.0],
+        "other": [2.0],
+    }
