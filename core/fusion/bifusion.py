@@ -189,7 +189,7 @@ class Enhanced2DEncoder(nn.Module):
                 next_step="Preprocess them for the model, and let the intrinsics follow (preprocess_intrinsics).",
             )
         with torch.set_grad_enabled(self.trains_all and torch.is_grad_enabled()):
-            hidden_BTW = _enter(self.visual, images_BCHW)
+            hidden_BTW = _enter(self.visual, images_BCHW.to(_last_norm(self.visual).weight.dtype))
             for block in _blocks(self.visual)[: self.frozen_blocks]:
                 hidden_BTW = block(hidden_BTW)
         return hidden_BTW

@@ -261,6 +261,16 @@ def test_a_zero_feature_is_nan_for_the_naive_form_in_float16_only():
         assert bool(loss.isfinite() and fused.grad.isfinite().all()) is sound, (dtype, form)
 
 
+def test_many_points_overflow_a_sum_in_float16_and_never_the_mean():
+    """The one way in which a large N does overflow: adding up before dividing."""
+    each = naive_nll(torch.zeros(2**17, dtype=torch.float16))  # 0.693 each
+    assert each.mean().item() == pytest.approx(math.log(2), rel=1e-3)
+    assert math.isinf(each.sum().item())
+    fused = torch.randn(2**17, 4, generator=torch.Generator().manual_seed(0)).half()
+    for form in ("naive", "stable"):
+        assert ClipConsCriterion(1.0, 0.5, form=form)(fused, torch.ones(1, 4).half()).isfinite()  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("form", ["stable", "infonce"])
 def test_under_autocast_the_stable_forms_compute_in_float32(form: Form):
     fused, clip, batch = features(dtype=torch.float32, width=256)

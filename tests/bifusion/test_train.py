@@ -1,0 +1,185 @@
+"""The training as its user meets it: run folders, a killed run that goes on to the same numbers, the command line."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from core.errors import InputError
+from core.runs import read_runs
+from experiments import train_bifusion
+from experiments.bifusion.plan import Plan
+from experiments.train_bifusion import Place, _summed_up, main, train
+
+TINY = Plan(
+    model="custom_tiny", epochs=4, steps_per_epoch=2, batch_size=2, points=40, log_every=1, evaluate_every=2, lr=1e-3
+)
+
+
+@pytest.fixture
+def place(tiny_weights: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    work_dir = tmp_path_factory.getbasetemp() / "bifusion_rooms"
+    return Place(tmp_path / "runs", None, tiny_weights, work_dir, rooms=(("train", 2), ("val", 1), ("test", 1)))
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """The log's rows without what differs between any two trainings."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [
+        {name: value for name, value in line.items() if name not in ("time", "samples_per_s")}
+        for line in lines
+        if "step" in line
+    ]
+
+
+def test_a_run_records_its_arm_its_losses_their_gradients_and_its_scores(place: Place):
+    folder = train(TINY, place, device="cpu")
+    assert (folder / "status").read_text().strip() == "finished"
+    assert not (folder / "checkpoint.pt").exists() and not (folder / "process.json").exists()
+    config = json.loads((folder / "config.json").read_text())
+    assert config["experiment"] == "bifusion" and config["fusion"] == "naive" and config["seed"] == 0
+    logged = rows(folder)
+    assert [row["epoch"] for row in logged] == [1, 2, 3, 4]
+    last = logged[-1]
+    for name in ("semantic", "instance", "clip"):
+        assert last[f"train/{name}"] > 0 and last[f"grad/{name}"] > 0 and last[f"grad/{name}_at_vit"] > 0
+    assert last["train/loss"] == pytest.approx(
+        sum(last[f"train/{n}"] for n in ("semantic", "instance", "clip")), rel=1e-2
+    )
+    assert last["nan/loss"] == last["nan/gradient"] == 0
+    assert 0 < last["val/mIoU"] < 1 and 0 < last["test/mIoU"] < 1 and 0 < last["fusion/gate"] < 1
+    assert last["train/loss"] < logged[0]["train/loss"]
+    (run,) = read_runs(place.output_dir)
+    assert run.config["fusion"] == "naive"
+
+
+@pytest.mark.parametrize("options", [{}, {"images": False}, {"precision": "bf16", "schedule": "note"}])
+def test_a_killed_run_goes_on_to_the_same_numbers(place: Place, options: dict[str, Any]):
+    plan = TINY.changed({"log_every": 2, **options}, "test")
+    whole = train(plan, place, device="cpu")
+    broken = Place(place.output_dir / "broken", None, place.weights_dir, place.work_dir, rooms=place.rooms)
+    with pytest.raises(KeyboardInterrupt):  # in the middle of epoch 4, behind the checkpoint of epoch 2
+        train(plan, broken, device="cpu", stop_after=3)
+    folder = broken.output_dir / plan.run_name
+    assert (folder / "status").read_text().strip() == "killed" and (folder / "checkpoint.pt").exists()
+    train(plan, broken, device="cpu")
+    assert rows(folder) == rows(whole)
+
+
+def test_a_checkpoint_of_another_plan_is_refused(place: Place):
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, place, device="cpu", stop_after=1)
+    with pytest.raises(InputError, match="another plan: temperature differ"):
+        train(TINY.changed({"temperature": 0.1}, "test"), place, device="cpu")
+
+
+def test_the_ratio_and_the_frozen_part_rule_who_moves(place: Place):
+    def last(**options: Any) -> dict[str, Any]:
+        only = {"semantic_weight": 0.0, "instance_weight": 0.0, "fusion": "-".join(map(str, options.values()))}
+        return rows(train(TINY.changed({**only, **options}, "test"), place, device="cpu"))[-1]
+
+    assert last(gradient_flow_ratio=1.0)["vit/moved"] > 0
+    frozen = last(trainable_blocks=0)
+    assert "vit/moved" not in frozen and "grad/clip_at_vit" not in frozen
+
+
+def test_the_note_says_zero_then_a_thousandth(place: Place):
+    plan = TINY.changed({"schedule": "note", "epochs": 12, "log_every": 1, "evaluate_every": 12, "fusion": "s"}, "test")
+    logged = rows(train(plan, place, device="cpu"))
+    assert [row["clip/weight"] for row in logged] == [0.0] * 10 + [0.001] * 2
+    assert logged[0]["train/clip"] == 0 and logged[-1]["train/clip"] > 0
+
+
+def test_what_is_no_number_is_counted_and_shown(place: Place, monkeypatch: pytest.MonkeyPatch):
+    """A loss that breaks at the third step: the counts say so, and no later row hides it."""
+    genuine = train_bifusion._Trainer._losses
+    calls = []
+
+    def breaking(self, out, batch):
+        calls.append(1)
+        losses = genuine(self, out, batch)
+        return {**losses, "clip": losses["clip"] * math.nan} if len(calls) == 3 else losses
+
+    monkeypatch.setattr(train_bifusion._Trainer, "_losses", breaking)
+    logged = rows(train(TINY, place, device="cpu"))
+    assert logged[0]["nan/loss"] == 0 and logged[1]["nan/loss"] >= 1
+    assert logged[1]["grad/total_max"] == math.inf and logged[-1]["nan/gradient"] >= 5
+    assert logged[-1]["val/mIoU"] == 0.0, "a network of NaNs knows nothing"
+
+
+def test_rows_are_summed_up_honestly():
+    merged = _summed_up(
+        [
+            {"train/loss": 1.0, "train/loss_max": 2.0, "nan/loss": 0, "clip/lowest_logit": 3.0, "val/mIoU": 0.123456},
+            {"train/loss": 3.0, "train/loss_max": math.inf, "nan/loss": 4, "clip/lowest_logit": -1.0},
+        ]
+    )
+    assert merged == {
+        "train/loss": 2.0,
+        "train/loss_max": math.inf,
+        "nan/loss": 4,
+        "clip/lowest_logit": -1.0,
+        "val/mIoU": 0.1235,
+    }
+    assert math.isnan(_summed_up([{"train/loss": math.nan}, {"train/loss": 1.0}])["train/loss"])
+
+
+def arguments(place: Place, config: Path, *more: str) -> list[str]:
+    return [
+        *("--config", str(config), "--output_dir", str(place.output_dir), "--weights_dir", str(place.weights_dir)),
+        *("--work_dir", str(place.work_dir), "--device", "cpu", *more),
+    ]
+
+
+def test_the_command_trains_arms_by_seeds_and_leaves_finished_runs_alone(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    trained = []
+    monkeypatch.setattr(train_bifusion, "train", lambda plan, *_args, **_more: trained.append(plan.run_name))
+    config = tmp_path / "c.yaml"
+    config.write_text("base: {model: custom_tiny}\narms: {a: {}, b: {form: stable}}\n")
+    assert main(arguments(place, config, "--seeds", "0-1,5")) == 0
+    assert trained == ["a-seed0", "b-seed0", "a-seed1", "b-seed1", "a-seed5", "b-seed5"]
+    trained.clear()
+    (place.output_dir / "b-seed1").mkdir(parents=True)
+    (place.output_dir / "b-seed1" / "status").write_text("finished\n")
+    assert main(arguments(place, config, "--seeds", "0-1", "--share", "2/2", "--arm", "a,b")) == 0
+    assert trained == ["b-seed0"] and "b-seed1: finished before" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--arm", "c"), "no arm 'c'"),
+        (("--share", "3/2"), "share"),
+        (("--seeds", "x"), "whole numbers"),
+        (("--set", "epochs=0"), "epochs cannot be 0"),
+        (("--set", "steps=1"), "no option 'steps'"),
+        (("--set", "model=nothing"), "nothing"),
+        (("--data_dir", "/nowhere"), "classes"),
+    ],
+)
+def test_bad_input_is_said_in_one_line(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], words: str
+):
+    config = tmp_path / "c.yaml"
+    config.write_text("base: {model: custom_tiny}\narms: {a: {}}\n")
+    assert main(arguments(place, config, *more)) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and words in said and len(said.strip().splitlines()) == 1
+
+
+def test_too_few_frames_for_a_batch_are_refused(place: Place):
+    with pytest.raises(InputError, match="frames for batches of 64"):
+        train(TINY.changed({"batch_size": 64}, "test"), place, device="cpu")
+
+
+def test_whole_vits_may_train_too(place: Place):
+    plan = TINY.changed({"trainable_blocks": -1, "epochs": 2, "fusion": "whole"}, "test")
+    last = rows(train(plan, place, device="cpu"))[-1]
+    assert last["vit/moved"] > 0 and torch.isfinite(torch.tensor(last["train/loss"]))
