@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for points in options.points:
             for dtype in DTYPES:
                 for all_losses in (False, True):
-                    for scale in (1.0, 50.0):
+                    for scale in (1.0, 600.0):  # 600: activations of ±50
                         fusion = BiFusionEncoder(Enhanced2DEncoder.from_encoder(encoder), occlusion_m=0.3)
                         rows.append(measure(bank, fusion, points, dtype, "naive", all_losses=all_losses, scale=scale))
                         print(json.dumps(rows[-1]), flush=True)
