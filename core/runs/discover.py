@@ -151,7 +151,7 @@ def discover(root: Path, limits: ReadLimits) -> tuple[list[Place], list[Problem]
         companions: dict[str, str] = {}
         subfolders: list[str] = []
         try:
-            entries = sorted(os.scandir(root / folder), key=lambda item: item.name)
+            entries = sorted(os.scandir(f"{root}/{folder}"), key=lambda item: item.name)
         except OSError as error:
             problems.append(Problem(folder or ".", "folder", f"the folder cannot be opened: {error.strerror}"))
             continue

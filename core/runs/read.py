@@ -354,12 +354,12 @@ def _flat_config(nested: Mapping[str, Any], prefix: str = "", depth: int = 0) ->
         name = clean_text(f"{prefix}{key}")
         if len(flat) >= MAX_CONFIG_KEYS:
             break
-        if isinstance(value, Mapping) and depth < 8:
-            flat.update(_flat_config(value, f"{name}.", depth + 1))
+        if value is None or isinstance(value, (bool, int, float)):
+            flat[name] = value
         elif isinstance(value, str):
             flat[name] = clean_text(value, 2_000)
-        elif value is None or isinstance(value, (bool, int, float)):
-            flat[name] = value
+        elif isinstance(value, Mapping) and depth < 8:
+            flat.update(_flat_config(value, f"{name}.", depth + 1))
         else:
             flat[name] = clean_text(json.dumps(_trimmed(value, [1_000]), default=str), 2_000)
     return flat

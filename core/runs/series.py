@@ -284,6 +284,8 @@ def _take(pick: np.ndarray, *arrays: np.ndarray | None) -> Any:
 
 def clean_text(text: str, most: int = 200) -> str:
     """A name fit for a page and a terminal: no control or direction-changing characters, single spaces, not endless."""
+    if len(text) <= most and text.isprintable() and "  " not in text and text == text.strip():
+        return text
     kept = "".join(character if character.isprintable() else " " for character in text)
     kept = " ".join(kept.split())
     return kept if len(kept) <= most else kept[: most - 1] + "…"
