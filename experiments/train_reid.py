@@ -13,6 +13,7 @@ an interrupted run goes on from. Test is looked at once, with that checkpoint.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 import time
@@ -120,7 +121,7 @@ def train(
         "experiment": "reid",
         "multi_scale": arm(config.MODEL),
         "seed": config.SOLVER.SEED,
-        **{key: value for key, value in config.flat().items() if key != "OUTPUT_DIR"},
+        **_settings(config),
         "weights_sha256": sha256_of(file)[:16] if file is not None else None,
         "devices": fabric.world_size,
         "train_triples": len(training),
@@ -129,10 +130,10 @@ def train(
         "parameters_trained": sum(weight.numel() for weight in trainable),
         "parameters_multi_scale": sum(weight.numel() for weight in raw.context.parameters()),
     }
+    _check_same(recorded, folder)
     state: dict[str, Any] = {"epoch": 0, "step": 0, "best": None}
     if checkpoint.is_file():
         state = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
-        _check_same(recorded, state["config"], checkpoint)
         raw.load_trained_state(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         fabric.print(f"{name}: going on from epoch {state['epoch']} of {config.SOLVER.MAX_EPOCHS}", file=sys.stderr)
@@ -192,7 +193,6 @@ def train(
                         "best": best,
                         "model": raw.trained_state(),
                         "optimizer": optimizer.state_dict(),
-                        "config": recorded,
                     },
                 )
             fabric.barrier()
@@ -375,16 +375,43 @@ def _save(path: Path, content: dict[str, Any]) -> None:
     draft.replace(path)
 
 
-def _check_same(now: dict[str, Any], before: dict[str, Any], checkpoint: Path) -> None:
-    different = [key for key in sorted({*now, *before}) if now.get(key) != before.get(key)]
+def _settings(config: Config) -> dict[str, Any]:
+    """The YAML's keys as a run records them; where the run lies is not part of what it is."""
+    return {key: value for key, value in config.flat().items() if key != "OUTPUT_DIR"}
+
+
+def _check_same(now: dict[str, Any], folder: Path) -> None:
+    """What was recorded in the run's folder, if it exists, is the same.
+
+    Raises:
+        InputError: it is not, or cannot be read; a key is named.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = None
+    if not isinstance(before, dict):
+        raise InputError("The run's configuration cannot be read.", where=str(path), next_step="Remove that folder.")
+    plain = {key: _as_recorded(value) for key, value in now.items()}
+    different = [key for key in plain if plain[key] != before.get(key)]
     if different:
         key = different[0]
         raise InputError(
-            f"The run there was made with another configuration: {key} was {before.get(key)}, now {now.get(key)}"
+            f"The run there was made with another configuration: {key} was {before.get(key)}, now {plain[key]}"
             + (f", and {len(different) - 1} more keys." if len(different) > 1 else "."),
-            where=str(checkpoint.parent),
+            where=str(folder),
             next_step="Give the same configuration, another --name or --runs_dir, or remove that folder.",
         )
+
+
+def _as_recorded(value: Any) -> Any:
+    """A value as `RunRecorder` writes it and JSON gives it back."""
+    if isinstance(value, (list, tuple)):
+        return [item if isinstance(item, (bool, int, float)) else str(item) for item in value]
+    return value
 
 
 # --- command line ---------------------------------------------------------------------------------------------------
@@ -433,9 +460,11 @@ def _train_all(options: argparse.Namespace) -> int:
     shared = Shared()
     for one in planned:
         name = options.name or f"{arm(one.MODEL)}-seed{one.SOLVER.SEED}"
-        status = Path(one.OUTPUT_DIR) / name / "status"
+        folder = Path(one.OUTPUT_DIR) / name
+        status = folder / "status"
         if status.is_file() and status.read_text().strip() == "finished":
-            fabric.print(f"{name}: finished already, in {status.parent}", file=sys.stderr)
+            _check_same(_settings(one), folder)
+            fabric.print(f"{name}: finished already, in {folder}", file=sys.stderr)
             continue
         result = train(
             one,

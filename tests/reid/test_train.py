@@ -216,9 +216,14 @@ def test_training_learns(small_config: Make, run: Callable[..., Any]) -> None:
 
 
 def test_another_configuration_does_not_go_on_from_this_checkpoint(small_config: Make, run: Callable[..., Any]) -> None:
-    run(small_config())
+    config = small_config({"MODEL.CLIP_MULTI_SCALE_WINDOWS": "2d", "MODEL.CLIP_MULTI_SCALE_SCALES": [[2, 2], 4]})
+    log = run(config)
+    assert run(config) == log  # pairs are recorded as texts, and are the same for all that
     with pytest.raises(InputError, match=r"SOLVER.BASE_LR was 0.003, now 0.1"):
-        run(small_config({"SOLVER.BASE_LR": 0.1}))
+        run(replace(config, SOLVER=replace(config.SOLVER, BASE_LR=0.1)))
+    (Path(config.OUTPUT_DIR) / "run" / "config.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be read"):
+        run(config)
 
 
 def test_a_diverged_training_says_so(small_config: Make, run: Callable[..., Any]) -> None:
@@ -273,9 +278,11 @@ def test_the_command_trains_arms_and_seeds_and_takes_finished_ones_as_done(
     assert not list((tmp_path / "runs").rglob("*.pt"))
     report = compare(runs, group_by="multi_scale", metric="test/mAP")
     assert report.baseline == "baseline" and [arm.runs for arm in report.arms] == [2, 2]
-    assert main(command) == 0
+    assert main([*command, "--set", "MODEL.SIE_COE=2.0"]) == 0
     captured = capsys.readouterr()
     assert captured.err.count("finished already") == 4 and not captured.out
+    assert main(command) == 2  # another experiment is not taken for this one
+    assert "MODEL.SIE_COE was 2.0, now 1.0" in capsys.readouterr().err
 
 
 def test_the_command_computes_in_the_precision_asked(figures: Path, tiny_weights: Path, tmp_path: Path) -> None:
