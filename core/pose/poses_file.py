@@ -462,9 +462,9 @@ class _CsvWriter(_Writer):
         super().__init__(place, poses, dim)
         self._file = place.open("w", encoding="utf-8", newline="")
         self._vector_texts: dict[str, str] = {}
-        self._line = csv.writer(_Echo(), lineterminator="").writerow
+        self._row = csv.writer(_Echo(), lineterminator="\r\n").writerow  # both quoted inside a cell
         names = [*poses.own_names, *OUR_COLUMNS[:5], *(f"v{number}" for number in range(dim))]
-        self._file.write(str(self._line(names)) + "\n")
+        self._file.write(self._line(names) + "\n")
 
     def write(self, block: Block, captions: Sequence[str], units_ND: np.ndarray | None) -> None:
         if units_ND is not None:
@@ -482,8 +482,12 @@ class _CsvWriter(_Writer):
             problem = block.problems[row]
             ours = ["", "", ""] if problem else angles[row]
             shown = f"'{caption}" if caption.startswith(_FORMULA_STARTS) else caption
-            lines.append(str(self._line([*own, *ours, shown, problem])) + self._vector_texts.get(caption, none) + "\n")
+            lines.append(self._line([*own, *ours, shown, problem]) + self._vector_texts.get(caption, none) + "\n")
         self._file.writelines(lines)
+
+    def _line(self, cells: Sequence[object]) -> str:
+        """Without its end."""
+        return str(self._row(cells))[:-2]
 
     def finish(self) -> None:
         self._file.flush()

@@ -28,6 +28,7 @@ from webapp.figures.drawing import COLOURS, Drawing, base_layout
 from webapp.figures.thumbnails import data_uri
 from webapp.figures.vector_panels import notes_panel, text
 from webapp.text import Language, say
+from webapp.text.errors import translated
 
 if TYPE_CHECKING:
     from core.pose.audit import PoseAudit
@@ -423,7 +424,7 @@ def file_panel(result: PosesResult, language: Language) -> str:
     head = "".join(f"<th>{label}</th>" for label in (word("file_line"), "yaw", "pitch", "roll", word("caption")))
     rows = "".join(
         f"<tr><td>{line}</td>{''.join(f'<td>{_angle(angle)}</td>' for angle in angles)}"
-        f'<td class="{"ps-problem" if problem else ""}">{text(problem or caption)}</td></tr>'
+        f'<td class="{"ps-problem" if problem else ""}">{text(translated(problem, language) or caption)}</td></tr>'
         for line, angles, caption, problem in result.preview[:PREVIEW_SHOWN]
     )
     return (
@@ -438,7 +439,7 @@ def _notices(result: PosesResult, language: Language) -> str:
     parts = notes_panel((), result.notices, (), language)
     if result.rejects:
         rows = "".join(
-            f"<tr><td>{text(reject.id)}</td><td>{text(reject.reason)}</td></tr>"
+            f"<tr><td>{text(reject.id)}</td><td>{text(translated(reject.reason, language))}</td></tr>"
             for reject in result.rejects[:REJECTS_SHOWN]
         )
         more = result.rows - result.usable - min(len(result.rejects), REJECTS_SHOWN)
