@@ -138,6 +138,39 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         fabric.print(f"{name}: going on from epoch {state['epoch']} of {config.SOLVER.MAX_EPOCHS}", file=sys.stderr)
 
+    def one_epoch(epoch: int, step: int) -> tuple[int, dict[str, float]]:
+        """Steps done after it, and what is logged of it."""
+        model.train()
+        began, losses, seen = time.perf_counter(), [], 0
+        instances, seed = config.DATALOADER.NUM_INSTANCE, config.SOLVER.SEED
+        rows_of = list(batches(training.person_N, per_batch, instances, seed, epoch))
+        for number, rows in enumerate(rows_of):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(config, epoch + number / len(rows_of))
+            mine = rows.reshape(per_batch, -1)[fabric.global_rank :: fabric.world_size].reshape(-1)
+            random = np.random.default_rng((seed, step, fabric.global_rank))
+            start = _training_input(sources[0], config, mine, augmentation, random, fabric)
+            outputs = model(start, torch.from_numpy(training.camera_N[mine]).to(fabric.device))
+            loss, parts = loss_of(outputs, label_N[mine].to(fabric.device))
+            if not torch.isfinite(loss):
+                raise WorkbenchError(
+                    f"The loss is {loss.item()} at step {step}.", where=name, next_step="Lower SOLVER.BASE_LR."
+                )
+            optimizer.zero_grad(set_to_none=True)
+            fabric.backward(loss)
+            optimizer.step()
+            losses.append([float(one) for one in (loss.detach(), parts["id_loss"], parts["triplet_loss"])])
+            step, seen = step + 1, seen + len(rows)
+            if after_step is not None:
+                after_step(step)
+        seconds = time.perf_counter() - began
+        means = dict(zip(("loss", "id_loss", "triplet_loss"), np.mean(losses, axis=0).round(5).tolist(), strict=True))
+        return step, {
+            **{f"train/{part}": mean for part, mean in means.items()},
+            "seconds_per_epoch": round(seconds, 3),
+            "samples_per_s": round(seen / seconds, 1),
+        }
+
     def score(source: Source, prefix: str) -> dict[str, float]:
         found = evaluate(
             _features(raw, config, source, fabric), source.triples.person_N, source.triples.camera_N
@@ -147,37 +180,7 @@ def train(
     with RunRecorder(config.OUTPUT_DIR, name, recorded, resume=folder.exists(), rank=fabric.global_rank) as run:
         step, best = int(state["step"]), state["best"]
         for epoch in range(int(state["epoch"]), config.SOLVER.MAX_EPOCHS):
-            model.train()
-            began, losses, seen = time.perf_counter(), [], 0
-            rows_of = list(
-                batches(training.person_N, per_batch, config.DATALOADER.NUM_INSTANCE, config.SOLVER.SEED, epoch)
-            )
-            for number, rows in enumerate(rows_of):
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(config, epoch + number / len(rows_of))
-                mine = rows.reshape(per_batch, -1)[fabric.global_rank :: fabric.world_size].reshape(-1)
-                random = np.random.default_rng((config.SOLVER.SEED, step, fabric.global_rank))
-                start = _training_input(sources[0], config, mine, augmentation, random, fabric)
-                outputs = model(start, torch.from_numpy(training.camera_N[mine]).to(fabric.device))
-                loss, parts = loss_of(outputs, label_N[mine].to(fabric.device))
-                if not torch.isfinite(loss):
-                    raise WorkbenchError(
-                        f"The loss is {loss.item()} at step {step}.", where=name, next_step="Lower SOLVER.BASE_LR."
-                    )
-                optimizer.zero_grad(set_to_none=True)
-                fabric.backward(loss)
-                optimizer.step()
-                losses.append([float(one) for one in (loss.detach(), parts["id_loss"], parts["triplet_loss"])])
-                step, seen = step + 1, seen + len(rows)
-                if after_step is not None:
-                    after_step(step)
-            seconds = time.perf_counter() - began
-            mean = np.mean(losses, axis=0) if losses else np.full(3, math.nan)
-            row = {
-                **dict(zip(("train/loss", "train/id_loss", "train/triplet_loss"), mean.round(5).tolist(), strict=True)),
-                "seconds_per_epoch": round(seconds, 3),
-                "samples_per_s": round(seen / seconds, 1),
-            }
+            step, row = one_epoch(epoch, step)
             last = epoch + 1 == config.SOLVER.MAX_EPOCHS
             if last or (epoch + 1) % config.SOLVER.EVAL_PERIOD == 0:
                 row |= score(sources[1], "val")
