@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import functools
 import math
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -50,27 +51,43 @@ class Place:
     rooms: tuple[tuple[str, int], ...] | None = None
 
 
-def train(plan: Plan, place: Place, *, devices: int = 1, device: str = "auto", stop_after: int | None = None) -> Path:
-    """One run, from the beginning or from its checkpoint; returns its folder.
+def make_fabric(device: str = "auto", devices: int = 1) -> Any:
+    """Launched: with several devices this very command runs once for each. Under torchrun, its processes are taken.
 
     Args:
-        devices: GPUs, or processes on a CPU.
         device: `auto | cpu | gpu`.
-        stop_after: end after this epoch without finishing, as an interruption would.
+        devices: GPUs, or processes on a CPU.
 
     Raises:
-        InputError: data, plan or checkpoint cannot be used. WeightsMissing: the image model's.
+        InputError: another device, or one that is not here.
     """
+    import torch
     from lightning.fabric import Fabric
 
     if device not in ("auto", "cpu", "gpu"):
         raise InputError("The device is one of auto, cpu, gpu.", where=device, next_step="--device auto")
-    fabric = Fabric(
-        accelerator=device,
-        devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
-    )
+    if device == "gpu" and not torch.cuda.is_available():
+        raise InputError("This machine has no GPU that torch can use.", where="--device gpu", next_step="--device cpu")
+    machines = 1
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        machines = int(os.environ["WORLD_SIZE"]) // devices
+    several = devices * machines > 1
+    fabric = Fabric(accelerator=device, devices=devices, num_nodes=machines, strategy="ddp" if several else "auto")
     fabric.launch()
+    return fabric
+
+
+def train(plan: Plan, place: Place, fabric: Any, *, stop_after: int | None = None) -> Path:
+    """One run, from the beginning or from its checkpoint; returns its folder.
+
+    Args:
+        fabric: of `make_fabric`.
+        stop_after: stop after this epoch without finishing, as an interruption would.
+
+    Raises:
+        InputError: data, plan or checkpoint cannot be used. WeightsMissing: the image model's.
+    """
     if plan.batch_size % fabric.world_size:
         raise InputError(
             f"{plan.batch_size} frames do not divide by {fabric.world_size} devices.", next_step="Change batch_size."
@@ -441,14 +458,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place = Place(
             options.output_dir, options.data_dir, options.weights_dir, options.work_dir, bad_frames=options.bad_frames
         )
-        for plan in _chosen(options):
+        plans = _chosen(options)
+        fabric = make_fabric(options.device, options.devices)
+        for plan in plans:
             status = place.output_dir / plan.run_name / "status"
             if status.is_file() and status.read_text().strip() == "finished":
-                print(f"{plan.run_name}: finished before, left alone", file=sys.stderr)
+                fabric.print(f"{plan.run_name}: finished before, left alone", file=sys.stderr)
                 continue
             started = time.monotonic()
-            train(plan, place, devices=options.devices, device=options.device)
-            print(f"{plan.run_name}: {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
+            train(plan, place, fabric)
+            fabric.print(f"{plan.run_name}: {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
     except WorkbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,16 @@ import torch
 
 from core.errors import InputError
 from core.runs import read_runs
+from core.settings import REPO_DIR
 from experiments import train_bifusion
+from experiments.bifusion.data import prepare_rooms
 from experiments.bifusion.plan import Plan
-from experiments.train_bifusion import Place, _summed_up, main, train
+from experiments.train_bifusion import Place, _summed_up, main, make_fabric, train
 
 TINY = Plan(
     model="custom_tiny", epochs=4, steps_per_epoch=2, batch_size=2, points=40, log_every=1, evaluate_every=2, lr=1e-3
 )
+FABRIC = make_fabric("cpu")
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_a_run_records_its_arm_its_losses_their_gradients_and_its_scores(place: Place):
-    folder = train(TINY, place, device="cpu")
+    folder = train(TINY, place, FABRIC)
     assert (folder / "status").read_text().strip() == "finished"
     assert not (folder / "checkpoint.pt").exists() and not (folder / "process.json").exists()
     config = json.loads((folder / "config.json").read_text())
@@ -61,27 +66,27 @@ def test_a_run_records_its_arm_its_losses_their_gradients_and_its_scores(place: 
 @pytest.mark.parametrize("options", [{}, {"images": False}, {"precision": "bf16", "schedule": "note"}])
 def test_a_killed_run_goes_on_to_the_same_numbers(place: Place, options: dict[str, Any]):
     plan = TINY.changed({"log_every": 2, **options}, "test")
-    whole = train(plan, place, device="cpu")
+    whole = train(plan, place, FABRIC)
     broken = Place(place.output_dir / "broken", None, place.weights_dir, place.work_dir, rooms=place.rooms)
     with pytest.raises(KeyboardInterrupt):  # in the middle of epoch 4, behind the checkpoint of epoch 2
-        train(plan, broken, device="cpu", stop_after=3)
+        train(plan, broken, FABRIC, stop_after=3)
     folder = broken.output_dir / plan.run_name
     assert (folder / "status").read_text().strip() == "killed" and (folder / "checkpoint.pt").exists()
-    train(plan, broken, device="cpu")
+    train(plan, broken, FABRIC)
     assert rows(folder) == rows(whole)
 
 
 def test_a_checkpoint_of_another_plan_is_refused(place: Place):
     with pytest.raises(KeyboardInterrupt):
-        train(TINY, place, device="cpu", stop_after=1)
+        train(TINY, place, FABRIC, stop_after=1)
     with pytest.raises(InputError, match="another plan: temperature differ"):
-        train(TINY.changed({"temperature": 0.1}, "test"), place, device="cpu")
+        train(TINY.changed({"temperature": 0.1}, "test"), place, FABRIC)
 
 
 def test_the_ratio_and_the_frozen_part_rule_who_moves(place: Place):
     def last(**options: Any) -> dict[str, Any]:
         only = {"semantic_weight": 0.0, "instance_weight": 0.0, "fusion": "-".join(map(str, options.values()))}
-        return rows(train(TINY.changed({**only, **options}, "test"), place, device="cpu"))[-1]
+        return rows(train(TINY.changed({**only, **options}, "test"), place, FABRIC))[-1]
 
     assert last(gradient_flow_ratio=1.0)["vit/moved"] > 0
     frozen = last(trainable_blocks=0)
@@ -90,7 +95,7 @@ def test_the_ratio_and_the_frozen_part_rule_who_moves(place: Place):
 
 def test_the_note_says_zero_then_a_thousandth(place: Place):
     plan = TINY.changed({"schedule": "note", "epochs": 12, "log_every": 1, "evaluate_every": 12, "fusion": "s"}, "test")
-    logged = rows(train(plan, place, device="cpu"))
+    logged = rows(train(plan, place, FABRIC))
     assert [row["clip/weight"] for row in logged] == [0.0] * 10 + [0.001] * 2
     assert logged[0]["train/clip"] == 0 and logged[-1]["train/clip"] > 0
 
@@ -106,7 +111,7 @@ def test_what_is_no_number_is_counted_and_shown(place: Place, monkeypatch: pytes
         return {**losses, "clip": losses["clip"] * math.nan} if len(calls) == 3 else losses
 
     monkeypatch.setattr(train_bifusion._Trainer, "_losses", breaking)
-    logged = rows(train(TINY, place, device="cpu"))
+    logged = rows(train(TINY, place, FABRIC))
     assert logged[0]["nan/loss"] == 0 and logged[1]["nan/loss"] >= 1
     assert logged[1]["grad/total_max"] == math.inf and logged[-1]["nan/gradient"] >= 5
     assert logged[-1]["val/mIoU"] == 0.0, "a network of NaNs knows nothing"
@@ -176,10 +181,27 @@ def test_bad_input_is_said_in_one_line(
 
 def test_too_few_frames_for_a_batch_are_refused(place: Place):
     with pytest.raises(InputError, match="frames for batches of 64"):
-        train(TINY.changed({"batch_size": 64}, "test"), place, device="cpu")
+        train(TINY.changed({"batch_size": 64}, "test"), place, FABRIC)
+
+
+def test_two_processes_write_one_run(place: Place, tmp_path: Path):
+    config = tmp_path / "c.yaml"
+    options = ", ".join(
+        f"{name}: {getattr(TINY, name)}" for name in ("epochs", "steps_per_epoch", "batch_size", "points")
+    )
+    config.write_text(f"base: {{model: custom_tiny, {options}, evaluate_every: 4}}\narms: {{a: {{}}}}\n")
+    data = prepare_rooms(place.work_dir, dict(place.rooms or ()))
+    command = [*arguments(place, config), "--devices", "2", "--threads", "1", "--data_dir", str(data)]
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.train_bifusion", *command], cwd=REPO_DIR, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    logged = rows(place.output_dir / "a-seed0")
+    assert [row["epoch"] for row in logged] == [1, 2, 3, 4] and [row["step"] for row in logged] == [2, 4, 6, 8]
+    assert done.stderr.count("a-seed0: ") == 1 and 0 < logged[-1]["val/mIoU"] < 1
 
 
 def test_whole_vits_may_train_too(place: Place):
     plan = TINY.changed({"trainable_blocks": -1, "epochs": 2, "fusion": "whole"}, "test")
-    last = rows(train(plan, place, device="cpu"))[-1]
+    last = rows(train(plan, place, FABRIC))[-1]
     assert last["vit/moved"] > 0 and torch.isfinite(torch.tensor(last["train/loss"]))
