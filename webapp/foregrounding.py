@@ -4,6 +4,7 @@
     run       photo, components or none, request → progress, then a Result
     again     a Result, other prompts, mode or thresholds → a Result; the image tower is not needed
     look      one component of a Result → what the model was shown under every treatment, and its scores
+    leak      the same component → how far each of these scores depends on what lies outside its mask
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from core.foreground import export
 from core.foreground.components import Component, ComponentLimits, ComponentSet, from_boxes, from_json, from_mask
 from core.foreground.components import read_mask as read_mask_image
 from core.foreground.explain import Explanation, explain
+from core.foreground.leak import LeakReport, mask_leak
 from core.foreground.masks import resize_nearest
 from core.foreground.pipeline import (
     FeatureCache,
@@ -367,6 +369,16 @@ def look(services: Services, cache: FeatureCache, result: Result, row: int) -> l
             shown = model_input(seen_crop(result.picture, component, request), lease.encoder)
             looks.append(Look(request.treatment, shown, scored.scores.fields(0)))
     return looks
+
+
+def leak(services: Services, result: Result, row: int) -> LeakReport:
+    """One component under every treatment, its outside repainted."""
+    outcome = result.outcome
+    alone = ComponentSet((outcome.components[row],))
+    with closing(mask_leak(result.picture, alone, outcome.request, services.manager)) as steps:  # type: ignore[type-var]
+        *_, report = steps
+    assert isinstance(report, LeakReport), "the report is the last item"
+    return report
 
 
 def model_input(seen_HWC: np.ndarray, encoder: Encoder) -> np.ndarray:

@@ -97,7 +97,7 @@ def mask_leak(
     components.require()
     prompts, _ = check(request.prompts)
     variants = [replace(request.treatment, name=name) for name in treatments]
-    leaks: list[Leak] = []
+    features: list[np.ndarray] = []  # of each component: treatments × (as it is, each repainting)
     without_outside = 0
     with BatchRunner(
         manager, request.model, device=request.device, dtype=request.dtype, batch_size=request.batch_size, cancel=cancel
@@ -110,18 +110,17 @@ def mask_leak(
             crop_HWC, mask_HW = crop_and_mask(picture, component, request.margin)
             without_outside += bool((np.asarray(mask_HW) > 0).all())
             scenes = [crop_HWC, *(repaint_outside(crop_HWC, mask_HW, how) for how in REPAINTS)]
-            seen = [[treat(scene, mask_HW, variant) for scene in scenes] for variant in variants]
-            features = _encode_once([picture for row in seen for picture in row], runner)
-            texts_KD, _ = encode_prompts(runner.encoder, prompts, request.templates, manager, cancel)
-            scores = score(
-                features.astype(np.float64) @ texts_KD.astype(np.float64).T,
-                runner.encoder.logit_scale,
-                prompts,
-                mode=request.mode,
-                rule=request.rule,
-            )
-            leaks += _leaks(component, treatments, scores.p_pos_sum_B, scores.multiplier_B)
+            seen = [treat(scene, mask_HW, variant) for variant in variants for scene in scenes]
+            features.append(_encode_once(seen, runner))
+        # After the images: running out of memory may have moved the model, and texts have to come from the same one.
+        texts_KD, _ = encode_prompts(runner.encoder, prompts, request.templates, manager, cancel)
+        logit_scale = runner.encoder.logit_scale
         notices = list(runner.notices)
+    leaks: list[Leak] = []
+    for component, features_VD in zip(components.components, features, strict=True):
+        cosines_VK = features_VD.astype(np.float64) @ texts_KD.astype(np.float64).T
+        scores = score(cosines_VK, logit_scale, prompts, mode=request.mode, rule=request.rule)
+        leaks += _leaks(component, treatments, scores.p_pos_sum_B, scores.multiplier_B)
     if without_outside:
         notices.append(
             Notice(

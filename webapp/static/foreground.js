@@ -6,7 +6,8 @@
  * Photos are large and change seldom, so each comes in a component of its own that shows nothing ("carrier"), and a changed
  * prompt sends only the boxes and the heat map:
  *
- *   carry(name, props, watch)             name: pad-picture, scene-picture, heat; the value is JSON with `src`
+ *   carry(name, props, watch)             name: pad-picture, scene-picture, heat; the value is JSON with `src`, and for the
+ *                                         scene `outlines`: the SVG path of each row's mask, "" for a box
  *   mountPad(element, props, watch)
  *   mountScene(element, props, trigger, watch)
  *
@@ -207,8 +208,9 @@
       const fade = () => (this.heat.style.opacity = Number(slider.value) / 100);
       slider.addEventListener("input", fade);
       fade();
-      const boxes = this.root.querySelector("input[type=checkbox]");
-      boxes.addEventListener("change", () => (this.overlay.style.display = boxes.checked ? "" : "none"));
+      for (const choice of this.root.querySelectorAll("input[type=checkbox]")) {
+        choice.addEventListener("change", () => this.stage.classList.toggle(`no-${choice.name}`, !choice.checked));
+      }
       this.overlay.addEventListener("click", (event) => this.pick(event));
       this.overlay.addEventListener("keydown", (event) => {
         if (event.key === "Enter" || event.key === " ") this.pick(event);
@@ -242,17 +244,22 @@
       this.overlay.replaceChildren();
       if (!value || !picture) return;
       const unit = Math.max(picture.width, picture.height) / 100;
-      const labelled = value.boxes.length <= 60;
+      const few = value.boxes.length <= 16;
+      this.root.classList.toggle("no-masks", !picture.outlines?.some((outline) => outline));
       for (const each of value.boxes) {
         const [x0, y0, x1, y1] = each.box;
         const chosen = each.row === value.chosen;
-        const group = svg("g", { class: `fg-box fg-${each.level}${chosen ? " chosen" : ""}`, tabindex: 0, role: "button" });
+        const outline = picture.outlines?.[each.row];
+        const group = svg("g", { class: `fg-box fg-${each.level}`, tabindex: 0, role: "button" });
+        group.classList.toggle("chosen", chosen);
+        group.classList.toggle("masked", Boolean(outline));
         group.dataset.row = each.row;
         group.setAttribute("aria-label", each.name);
         const title = svg("title");
         title.textContent = each.name;
         group.append(title, svg("rect", { x: x0, y: y0, width: x1 - x0, height: y1 - y0 }));
-        if (labelled) {
+        if (outline) group.append(svg("path", { d: outline }));
+        if (chosen || few || (each.level !== "background" && value.boxes.length <= 60)) {
           const size = unit * 2.6;
           const tag = svg("text", { x: x0 + unit * 0.6, y: y0 + size * 0.95, "font-size": size });
           tag.textContent = each.multiplier;

@@ -40,6 +40,7 @@ from webapp.foregrounding import (
     again,
     download_file,
     from_file,
+    leak,
     look,
     open_picture,
     parse_boxes,
@@ -117,6 +118,8 @@ class Parts:
     legend: gr.HTML
     detail: gr.HTML
     treatments: gr.HTML
+    leak: gr.Button
+    leak_note: gr.HTML
     table: gr.Dataframe
     # of this visitor, on the server
     ticket: gr.State  # str | None: of a Result on the shelf
@@ -179,6 +182,7 @@ def build(services: Services) -> None:
     _wire_run(parts, services, shelf, cache)
     _wire_changes(parts, services, shelf, cache)
     _wire_choosing(parts, services, shelf, cache)
+    _wire_leak(parts, services, shelf, cache)
     _wire_downloads(parts, services, shelf)
     api.build(services, cache)
 
@@ -238,7 +242,7 @@ def _lay_out_inputs(parts: Parts, services: Services) -> None:
     parts.advanced = gr.Accordion(label("foreground_advanced"), open=False, elem_id="fg-advanced")
     with parts.advanced:
         _lay_out_advanced(parts, services)
-    with gr.Row():
+    with gr.Row(elem_id="fg-go"):
         parts.run = gr.Button(label("foreground_run"), variant="primary", elem_id="fg-run", scale=3, min_width=120)
         parts.stop = gr.Button(label("foreground_stop"), interactive=False, elem_id="fg-stop", scale=1, min_width=80)
     gr.Markdown(label("foreground_instant"), elem_classes="vz-hint")
@@ -351,6 +355,9 @@ def _lay_out_outputs(parts: Parts) -> None:
         with gr.Column(elem_classes="vz-card"):
             gr.Markdown(label("foreground_treatments"), elem_classes="vz-heading")
             parts.treatments = _html("fg-treatments")
+            with gr.Row(elem_id="fg-leak"):
+                parts.leak = gr.Button(label("foreground_leak_measure"), size="sm", scale=0, elem_id="fg-leak-measure")
+                parts.leak_note = _html("fg-leak-note")
         with gr.Column(elem_classes="vz-card"):
             gr.Markdown(label("foreground_table"), elem_classes="vz-heading")
             parts.table = gr.Dataframe(
@@ -369,7 +376,9 @@ def _lay_out_scene(parts: Parts) -> None:
         "fg-scene",
         html_template=(
             '<div class="fg-scene no-heat"><div class="fg-scene-bar">'
-            f'<label><input type="checkbox" checked> {in_both("foreground_show_boxes")}</label>'
+            f'<label class="fg-outline-control"><input type="checkbox" name="outlines" checked> '
+            f"{in_both('foreground_show_outlines')}</label>"
+            f'<label><input type="checkbox" name="boxes" checked> {in_both("foreground_show_boxes")}</label>'
             f'<label class="fg-heat-control">{in_both("foreground_heat")} {slider}<span class="ramp"></span></label>'
             '</div><div class="fg-stage"><img class="photo" alt=""><img class="heat" alt=""></div></div>'
         ),
@@ -610,7 +619,9 @@ def _wire_run(parts: Parts, services: Services, shelf: Shelf, cache: FeatureCach
                             yield {
                                 parts.ticket: shelf.put(step),
                                 parts.results: gr.Column(visible=True),
-                                parts.scene_picture: figures.picture_json(picture, step.folder.name),
+                                parts.scene_picture: figures.picture_json(
+                                    picture, step.folder.name, step.given.components
+                                ),
                                 **_shown(parts, services, cache, step, best, values[parts.mode], language),
                             }
         except gr.Error as error:
@@ -654,7 +665,7 @@ def _progress_panel(step: Progress, language: Language) -> str:
 def _result_parts(parts: Parts) -> list[Any]:
     return [
         *(parts.status, parts.ticket, parts.chosen, parts.summary, parts.notes, parts.heat, parts.scene),
-        *(parts.legend, parts.detail, parts.treatments, parts.table, parts.lists),
+        *(parts.legend, parts.detail, parts.treatments, parts.leak_note, parts.table, parts.lists),
     ]
 
 
@@ -693,6 +704,7 @@ def _chosen(
         parts.scene: figures.scene_json(outcome, row, language),
         parts.detail: figures.detail(outcome, row, looks, result.explanation(row), language),
         parts.treatments: figures.treatments(outcome, looks, language),
+        parts.leak_note: panels.hint(say(language, "foreground_leak_hint")),
     }
 
 
@@ -794,9 +806,33 @@ def _wire_choosing(parts: Parts, services: Services, shelf: Shelf, cache: Featur
         row = event._data.get("row") if isinstance(event._data, dict) else None
         return choose(ticket, row if isinstance(row, int) else -1, request)
 
-    outputs = [parts.chosen, parts.scene, parts.detail, parts.treatments]
+    outputs = [parts.chosen, parts.scene, parts.detail, parts.treatments, parts.leak_note]
     parts.table.select(choose_cell, parts.ticket, outputs, **COMPUTES)
     parts.scene.click(choose_box, parts.ticket, outputs, **COMPUTES)
+
+
+# ------------------------------------------------------------------ wiring: the mask leak
+
+
+def _wire_leak(parts: Parts, services: Services, shelf: Shelf, cache: FeatureCache) -> None:
+    def measure(ticket: str | None, row: int, request: gr.Request) -> Updates:
+        language = services.language(request)
+        with errors.shown(language):
+            result = _at_hand(shelf, ticket, language)
+            report = leak(services, result, row)
+            looks = look(services, cache, result, row)
+            no_outside = any(notice.code == "no_outside" for notice in report.notices)
+            key = "foreground_leak_no_outside" if no_outside else "foreground_leak_hint"
+            return {
+                parts.treatments: figures.treatments(result.outcome, looks, language, report.leaks),
+                parts.leak_note: panels.hint(say(language, key)),
+            }
+
+    # The image tower sees the component a dozen times, which takes a while with a large model: the button waits.
+    busy, ready = gr.Button(interactive=False), gr.Button(interactive=True)
+    parts.leak.click(lambda: busy, None, parts.leak, **AT_ONCE).then(
+        measure, [parts.ticket, parts.chosen], [parts.treatments, parts.leak_note], **COMPUTES
+    ).then(lambda: ready, None, parts.leak, **AT_ONCE)
 
 
 # ------------------------------------------------------------------ wiring: downloads

@@ -112,6 +112,7 @@ _BOTH: dict[str, tuple[str, str]] = {
     "foreground_scene": ("Components by multiplier", "按倍率着色的组件"),
     "foreground_scene_alt": ("The photo with its components", "照片及其组件"),
     "foreground_show_boxes": ("Boxes", "方框"),
+    "foreground_show_outlines": ("Outlines", "轮廓"),
     "foreground_heat": ("Heat map", "热图"),
     "foreground_heat_method": ("Heat map by", "热图方法"),
     "foreground_box_name": (
@@ -148,6 +149,17 @@ _BOTH: dict[str, tuple[str, str]] = {
     "foreground_changes_more": ("… and {count} more prompts.", "…另有 {count} 个提示词。"),
     "foreground_treatments": ("Treatments side by side", "各种送入方式对比"),
     "foreground_used": ("used", "当前"),
+    "foreground_leak_hint": (
+        "How far each score moves when all outside the mask is repainted. “Original” hides the outside: always 0.",
+        "重新涂抹掩码以外的一切，看各得分变化多少。“原始”会遮住外部，因此总是 0。",
+    ),
+    "foreground_leak_measure": ("Measure mask leak", "测量掩码泄漏"),
+    "foreground_leak_moved": ("outside moves it by {by}", "外部使其变化 {by}"),
+    "foreground_leak_becomes": ("becomes {values}", "变为 {values}"),
+    "foreground_leak_no_outside": (
+        "This component fills its crop, so there is no outside to repaint. A margin shows more of it.",
+        "该组件填满了裁剪框，没有可重涂的外部。增大裁剪边距可包含外部。",
+    ),
     "foreground_limit_boxes": (
         "The picture shows the {limit} best ranked of {count:,} components.",
         "图中显示排名前 {limit} 的组件（共 {count:,} 个）。",
