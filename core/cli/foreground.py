@@ -302,7 +302,11 @@ def _given(
             data = components.read_bytes()
         except OSError as error:
             raise InputError(f"The components cannot be read: {error.strerror}.", where=str(components)) from error
-        return from_json(data, picture.image_hw, image_name=image.name)
+        try:
+            return from_json(data, picture.image_hw, image_name=image.name)
+        except InputError as error:
+            error.where = error.where or str(components)
+            raise
     return None
 
 
@@ -343,6 +347,9 @@ def _write_heat(heat: HeatMap, path: Path) -> None:
         raise InputError(f"The heat map cannot be written: {error}.", where=str(path)) from error
 
 
+ROWS_PRINTED = 100  # the best ranked; thousands would push all else out of the terminal
+
+
 # --- showing ----------------------------------------------------------------------------------------------------------
 
 
@@ -371,7 +378,7 @@ def _bar() -> Iterator[Any]:
 def _print_result(result: ForegroundResult) -> None:
     reweighted = result.reweighted_scores
     rows = []
-    for place, row in enumerate(result.ranked, start=1):
+    for place, row in enumerate(result.ranked[:ROWS_PRINTED], start=1):
         fields = result.scores.fields(row)
         rows.append(
             (
@@ -381,14 +388,17 @@ def _print_result(result: ForegroundResult) -> None:
                 f"{reweighted[row]:.3g}",
                 f"{fields['p_pos_sum']:.3f}",
                 f"{fields['p_neg_sum']:.3f}",
-                f"{fields['s_pos_text']} {fields['s_pos']:.3f}",
-                f"{fields['s_neg_text']} {fields['s_neg']:.3f}",
+                f"{fields['s_pos_text']} {fields['s_pos']:.3f}" if fields["s_pos_text"] else "–",
+                f"{fields['s_neg_text']} {fields['s_neg']:.3f}" if fields["s_neg_text"] else "–",
             )
         )
     headings = ("rank", "id", "multiplier", "score × mult.", "p_pos_sum", "p_neg_sum", "s_pos", "s_neg")
     facts = result.model
     print(f"{facts['id']} on {facts['device']}, {facts['dtype']}; {result.request.treatment.name}\n")
     _print_table(headings, rows)
+    more = len(result.rows) - len(rows)
+    if more:
+        print(f"… and {more:,} more; --output and --json give all of them")
     _print_problems(result.rejects, result.notices)
 
 

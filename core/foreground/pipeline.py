@@ -250,6 +250,9 @@ def score_foreground(
     prompts, prompt_notices = check(request.prompts)
     request = replace(request, prompts=prompts)
     notices: list[Notice] = [*components.notices, *prompt_notices]
+    if request.model == DEMO_MODEL:
+        text = "demo_clip is the small built-in model: it knows drawings, not photos. For photos fetch a real CLIP."
+        notices.insert(0, Notice("built_in_model", text))
     notices += list_notices(prompts, request.mode, request.rule)
     notices += _notices_of(components.components, request)
     with BatchRunner(

@@ -152,6 +152,7 @@ def test_a_components_name_cannot_drive_the_terminal(files, capsys):
         (["--mask", "gone.png"], "no such file"),
         (["--mask", "pos.txt"], "not an image"),
         (["--components", "pos.txt"], "not JSON"),
+        (["--components", "pos.txt"], "[pos.txt]"),
         (["--components", "gone.json"], "cannot be read"),
         (["--components", "outside.json"], "No component found"),
         (["--mask", "m.png", "--components", "c.json"], "not both"),
@@ -177,6 +178,28 @@ def test_what_is_wrong_is_said_in_one_sentence(arguments, words, files, capsys, 
     assert core(files, *arguments) == 2
     shown = capsys.readouterr()
     assert words in shown.err and "Traceback" not in shown.err and shown.err.count("Error:") == 1
+
+
+def test_of_many_components_the_terminal_shows_the_best_and_says_where_the_others_are(files, capsys):
+    boxes = [[x, y, x + 8, y + 8] for x in range(0, 170, 12) for y in range(0, 110, 12)]
+    (files / "c.json").write_text(json.dumps({"boxes": boxes}))
+    assert core(files, "--components", str(files / "c.json"), "--output", str(files / "o.csv")) == 0
+    shown = capsys.readouterr().out
+    assert "\n100 " in shown and "\n101 " not in shown and f"… and {len(boxes) - 100} more; --output" in shown
+    assert len((files / "o.csv").read_text().splitlines()) == 1 + len(boxes)
+
+
+def test_an_empty_group_has_no_best_prompt(files, capsys):
+    (files / "none.txt").write_text("\n")
+    assert core(files, "--mask", str(files / "m.png"), "--positive", str(files / "none.txt")) == 0
+    shown = capsys.readouterr().out
+    assert "no positive prompts" in shown and " –  " in shown
+
+
+def test_the_built_in_model_says_what_it_cannot_do(files, capsys):
+    arguments = ["--image", str(files / "i.png"), "--mask", str(files / "m.png"), "--model", "demo_clip"]
+    assert run(["foreground", *arguments, "--device", "cpu"]) == 0
+    assert "knows drawings, not photos" in capsys.readouterr().out
 
 
 def test_without_an_image_it_says_what_to_type(capsys):

@@ -684,7 +684,7 @@ def _shown(
     return {
         parts.status: "",
         parts.summary: figures.summary(outcome, language),
-        parts.notes: _notes(services, result, mode, language),
+        parts.notes: _notes(result, mode, language),
         parts.heat: figures.heat_json(result.heat, translated(result.no_heat, language)),
         parts.legend: figures.legend(outcome, language),
         parts.table: figures.frame(outcome, language, cosine=mode == "cosine"),
@@ -708,16 +708,11 @@ def _chosen(
     }
 
 
-def _notes(services: Services, result: Result, mode: str, language: Language) -> str:
-    """What should be known about these scores: the built-in model's limits, notices, rejects, what is shown in part."""
+def _notes(result: Result, mode: str, language: Language) -> str:
+    """What should be known about these scores: notices, rejects, what is shown in part."""
     outcome = result.outcome
     count = len(outcome.components)
     known = [translated(notice.text, language) for notice in outcome.notices]
-    if outcome.model["id"] == DEMO_MODEL:
-        from core.models.catalogue import find
-
-        advice = find(DEMO_MODEL, services.settings.weights_dir).advice
-        known.insert(0, ADVICE_ZH[DEMO_MODEL] if language == "zh" else advice)
     if result.no_heat:
         known.append(say(language, "foreground_no_heat", reason=translated(result.no_heat, language)))
     if mode == "cosine":

@@ -1,6 +1,9 @@
 """`core.foreground`: masks and components, prompts, scoring."""
 
 SENTENCES: dict[str, str] = {
+    "demo_clip is the small built-in model: it knows drawings, not photos. For photos fetch a real CLIP.": (
+        "demo_clip 是内置小模型：认识图画，不认识照片。处理照片请下载真正的 CLIP。"
+    ),
     # ---- masks and components
     "The mask made for {width} × {height} px, resized to the image's {new_width} × {new_height}.": (
         "掩码原为 {width} × {height} 像素，已缩放到图片的 {new_width} × {new_height}。"
