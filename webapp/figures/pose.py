@@ -438,8 +438,10 @@ def file_panel(result: PosesResult, language: Language) -> str:
 def _notices(result: PosesResult, language: Language) -> str:
     parts = notes_panel((), result.notices, (), language)
     if result.rejects:
+        line = say(language, "pose_file_line").lower()
         rows = "".join(
-            f"<tr><td>{text(reject.id.replace('line', say(language, 'pose_file_line').lower()))}</td><td>{text(translated(reject.reason, language))}</td></tr>"
+            f"<tr><td>{text(reject.id.replace('line', line))}</td>"
+            f"<td>{text(translated(reject.reason, language))}</td></tr>"
             for reject in result.rejects[:REJECTS_SHOWN]
         )
         more = result.rows - result.usable - min(len(result.rejects), REJECTS_SHOWN)
