@@ -18,6 +18,7 @@ from core.settings import REPO_DIR
 from experiments import train_bifusion
 from experiments.bifusion.data import prepare_rooms
 from experiments.bifusion.plan import Plan
+from experiments.bifusion.report import table
 from experiments.train_bifusion import Place, _summed_up, main, make_fabric, train
 
 TINY = Plan(
@@ -205,3 +206,21 @@ def test_whole_vits_may_train_too(place: Place):
     plan = TINY.changed({"trainable_blocks": -1, "epochs": 2, "fusion": "whole"}, "test")
     last = rows(train(plan, place, FABRIC))[-1]
     assert last["vit/moved"] > 0 and torch.isfinite(torch.tensor(last["train/loss"]))
+
+
+def test_the_report_shows_what_broke(place: Place, monkeypatch: pytest.MonkeyPatch):
+    train(TINY, place, FABRIC)
+    train(TINY.changed({"images": False, "fusion": "3d_only"}, "test"), place, FABRIC)
+    genuine = train_bifusion._Trainer._losses
+    monkeypatch.setattr(
+        train_bifusion._Trainer,
+        "_losses",
+        lambda self, out, batch: {name: loss * math.nan for name, loss in genuine(self, out, batch).items()},
+    )
+    train(TINY.changed({"seed": 1}, "test"), place, FABRIC)
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table(place.output_dir).splitlines()]
+    rows_of = {line[0]: dict(zip(lines[0], line, strict=True)) for line in lines[2:]}
+    assert list(rows_of) == ["3d_only", "naive"] and rows_of["naive"]["runs"] == "2"
+    assert rows_of["naive"]["steps with a non-finite loss or gradient"] == "8"
+    assert rows_of["naive"]["largest gradient norm"] == "inf"
+    assert rows_of["naive"]["cosine to CLIP"] == "NaN in 1 of 2" and rows_of["3d_only"]["cosine to CLIP"] == ""
