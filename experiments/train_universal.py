@@ -13,6 +13,7 @@ Started again after a kill, a run goes on where it was. `experiments/README.md` 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -109,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             weights_dir=options.weights_dir,
             keep_weights=not options.logs_only,
         )
-        print(folder)
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes the first speaks
+            print(folder)
     except WorkbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -195,10 +195,11 @@ def generated(seed: int = 0, identities: tuple[int, int, int] = (512, 128, 256),
         front = _through_camera(heads_NK3)
         seen = _through_camera(np.einsum("nij,nkj->nki", rotation_matrices(poses_deg), heads_NK3))
         people = np.repeat([f"{split}-{person}" for person in range(count)], faces_each)
-        faces = _faces(front, poses_deg, seen, [f"{name}/{row}" for row, name in enumerate(people)], people)
+        faces = _faces(front, poses_deg, seen, [f"{name}/{row}" for row, name in enumerate(people)], list(people))
         noise = CLICK_NOISE * random.standard_normal(faces.front_NK2.shape)
         parts.append(replace(faces, front_NK2=(faces.front_NK2 + noise).astype(np.float32)))
-    return PoseData(GENERATED, *parts)
+    train, val, test = parts
+    return PoseData(GENERATED, train, val, test)
 
 
 def _through_camera(points_NK3: np.ndarray) -> np.ndarray:
@@ -223,10 +224,7 @@ def _w_lp_subject(path: Path) -> str:
 def _mat_files(paths: Sequence[Path], folder: Path, say: Callable[[str], None]) -> tuple[Faces, list[str]]:
     """Faces of AFLW2000-3D or 300W-LP files, and what was left out."""
     # poses, landmarks, ids and people, apart for faces with depth (3) and without (2)
-    read: dict[int, tuple[list[np.ndarray], list[np.ndarray], list[str], list[str]]] = {
-        3: ([], [], [], []),
-        2: ([], [], [], []),
-    }
+    read: dict[int, tuple[list[Any], ...]] = {3: ([], [], [], []), 2: ([], [], [], [])}
     extreme = 0
     for number, path in enumerate(paths):
         if number % 5000 == 0 and number:
@@ -238,7 +236,7 @@ def _mat_files(paths: Sequence[Path], folder: Path, say: Callable[[str], None]) 
         name = path.relative_to(folder).as_posix()
         person = _w_lp_subject(path) if _w_lp_folder(path) else name
         for column, value in zip(read[points.shape[1]], (pose_deg, points, name, person), strict=True):
-            column.append(value)  # type: ignore[arg-type]
+            column.append(value)
     notices = [f"{extreme} of {len(paths)} faces left out: an angle beyond ±{MAX_ANGLE_DEG:.0f}°."] if extreme else []
     if extreme == len(paths):
         raise InputError(
@@ -534,7 +532,7 @@ def _split(name: str, faces: Faces, notices: list[str], splits: np.ndarray | Non
             where=name,
             next_step="give more people, or a split column",
         )
-    return PoseData(name, *(faces[part] for part in rows), notices=tuple(notices))
+    return PoseData(name, faces[rows[0]], faces[rows[1]], faces[rows[2]], tuple(notices))
 
 
 def _rows_by_subject(subjects: np.ndarray, shares: Sequence[float], seed: int) -> list[np.ndarray]:

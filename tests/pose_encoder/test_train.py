@@ -181,26 +181,29 @@ def test_interrupted_after_an_epoch_it_ends_with_the_same_numbers(
     assert np.array_equal(np.load(cut / "test_errors.npy"), np.load(whole / "test_errors.npy"))
 
 
+COMMAND = [
+    "--data_dir", "generated", "--epochs", "4", "--width", "12", "--layers", "1", "--hidden-dim", "8", "--threads", "1",
+    "--device", "cpu",
+]  # fmt: skip
+
+
 def test_killed_in_the_middle_of_an_epoch_it_ends_with_the_same_numbers(tmp_path: Path) -> None:
-    """A real kill of a real process, whenever it happens to fall after the second epoch."""
-    command = [
-        sys.executable, "-W", "ignore", "-m", "experiments.train_universal", "--data_dir", "generated", "--epochs", "6",
-        "--width", "12", "--layers", "1", "--hidden-dim", "8", "--threads", "1", "--device", "cpu",
-    ]  # fmt: skip
-
-    def start(folder: Path) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([*command, "--runs_dir", str(folder)], cwd=REPO_DIR, stderr=subprocess.DEVNULL)
-
-    whole, cut = start(tmp_path / "whole"), start(tmp_path / "cut")
-    log = tmp_path / "cut" / "mlp-seed0" / "metrics.jsonl"
+    """A real kill of a real process, wherever in the third epoch it happens to fall."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "experiments.train_universal", *COMMAND, "--runs_dir", str(tmp_path)],
+        cwd=REPO_DIR,
+        stderr=subprocess.DEVNULL,
+    )
+    log = tmp_path / "mlp-seed0" / "metrics.jsonl"
     until = time.monotonic() + 200
     while time.monotonic() < until and (not log.exists() or '"epoch": 3' not in log.read_text()):
         time.sleep(0.02)
-    os.kill(cut.pid, signal.SIGKILL)
-    assert cut.wait() == -signal.SIGKILL and whole.wait() == 0
-    again = start(tmp_path / "cut")
-    assert again.wait() == 0
-    assert rows(tmp_path / "cut" / "mlp-seed0") == rows(tmp_path / "whole" / "mlp-seed0")
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert (tmp_path / "mlp-seed0" / "status").read_text() == "running\n", "it had no chance to say otherwise"
+    assert train_universal.main([*COMMAND, "--runs_dir", str(tmp_path)]) == 0
+    assert train_universal.main([*COMMAND, "--runs_dir", str(tmp_path / "whole")]) == 0
+    assert rows(tmp_path / "mlp-seed0") == rows(tmp_path / "whole" / "mlp-seed0")
 
 
 def test_a_finished_run_is_left_alone_and_another_of_its_name_refused(tmp_path: Path, data: PoseData) -> None:
@@ -212,6 +215,35 @@ def test_a_finished_run_is_left_alone_and_another_of_its_name_refused(tmp_path: 
         run(replace(PLAN, lr=0.1), tmp_path, data)
     with pytest.raises(InputError, match="data_fingerprint"):
         run(PLAN, tmp_path, generated(1, PLAN.identities))
+
+
+# ------------------------------------------------------------------ several devices
+
+
+def test_two_processes_under_torchrun_train_what_one_does(tmp_path: Path) -> None:
+    torchrun = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [
+            *torchrun,
+            "-m",
+            "experiments.train_universal",
+            *COMMAND,
+            "--devices",
+            "2",
+            "--runs_dir",
+            str(tmp_path / "two"),
+        ],
+        cwd=REPO_DIR,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("mlp-seed0") == 1, "one of them speaks"
+    assert train_universal.main([*COMMAND, "--runs_dir", str(tmp_path / "one")]) == 0
+    one, two = ({row["name"]: row["values"] for row in rows(tmp_path / name / "mlp-seed0")} for name in ("one", "two"))
+    for name in ("val/nme", "test/nme", "train/loss"):
+        assert two[name] == pytest.approx(one[name], rel=1e-3), name
 
 
 # ------------------------------------------------------------------ what is refused
