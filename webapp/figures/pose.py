@@ -274,9 +274,9 @@ def map_drawing(looked: Looked, language: Language) -> Drawing:
     layout = base_layout(
         showlegend=False,
         margin={"l": 46, "r": 8, "t": 6, "b": 36},
-        xaxis={"title": {"text": "yaw", "standoff": 4}, "range": yaw_range, "tickvals": [-90, *YAW_EDGES_DEG, 0, 90]},
+        xaxis={"title": {"text": "yaw", "standoff": 4}, "range": yaw_range, "tickvals": [-90, *YAW_EDGES_DEG, 90]},
         yaxis={
-            "title": {"text": "pitch", "standoff": 2}, "range": pitch_range, "tickvals": [-60, *PITCH_EDGES_DEG, 0, 60],
+            "title": {"text": "pitch", "standoff": 2}, "range": pitch_range, "tickvals": [-60, *PITCH_EDGES_DEG, 60],
         },
         shapes=edges,
         dragmode=False,

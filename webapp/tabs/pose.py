@@ -76,6 +76,7 @@ class Parts:
     """The components that the wiring connects, by their place on the page."""
 
     # left: the pose, its wording, the model
+    head: Plot
     dials: PoseDials
     mode: gr.Radio
     expression: gr.Dropdown
@@ -87,7 +88,6 @@ class Parts:
     advanced: gr.Accordion
     # right: what comes of it
     status: gr.HTML
-    head: Plot
     caption: gr.HTML
     statistics: gr.HTML
     embedding: Plot
@@ -201,6 +201,7 @@ def _hint(key: str) -> None:
 
 def _lay_out_inputs(parts: Parts, services: Services) -> None:
     with gr.Column(elem_classes="vz-card"):
+        parts.head = Plot(height_px=250, elem_id="ps-head")
         parts.dials = PoseDials(FIRST_POSE, elem_id="ps-dials")
         _hint("pose_frame")
     with gr.Column(elem_classes="vz-card"):
@@ -242,15 +243,12 @@ def _word_choice(name: str, words: tuple[str, ...]) -> gr.Dropdown:
 def _lay_out_pose(parts: Parts) -> None:
     parts.status = _html("ps-status")
     with gr.Row(equal_height=True):
-        with gr.Column(scale=4, min_width=300, elem_classes="vz-card"):
-            _heading("pose_head")
-            parts.head = Plot(height_px=330, elem_id="ps-head")
-            _hint("pose_head_hint")
-        with gr.Column(scale=6, min_width=320, elem_classes="vz-card"):
+        with gr.Column(scale=1, min_width=320, elem_classes="vz-card"):
             _heading("pose_caption")
             parts.caption = _html("ps-caption")
+        with gr.Column(scale=1, min_width=320, elem_classes="vz-card"):
             _heading("pose_map")
-            parts.map = Plot(height_px=260, elem_id="ps-map")
+            parts.map = Plot(height_px=270, elem_id="ps-map")
             _hint("pose_map_hint")
     with gr.Row(equal_height=True):
         with gr.Column(scale=1, min_width=320, elem_classes="vz-card"):

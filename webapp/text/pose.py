@@ -13,10 +13,11 @@ _BOTH: dict[str, tuple[str, str]] = {
     "pose_degrees": ("degrees", "度"),
     "pose_reset": ("Straight ahead", "回到正前方"),
     "pose_frame": (
-        "As the viewer sees it: yaw > 0 turns the nose to image right, pitch > 0 up, roll > 0 tips the top of the head "
-        "to image right. Marks on a dial are the edges of the words' bins.",
-        "以观看者为准：yaw > 0 鼻子转向画面右侧，pitch > 0 抬头，roll > 0 头顶倒向画面右侧。"
-        "表盘上的刻度是各词语区间的边界。",
+        "As the viewer sees it: yaw > 0 turns the nose (red) to image right, pitch > 0 up, roll > 0 tips the top of "
+        "the head to image right. Marks on a dial are the edges of the words' bins; the red dot is ±180. Drag the head to "
+        "look from elsewhere.",
+        "以观看者为准：yaw > 0 鼻子（红线）转向画面右侧，pitch > 0 抬头，roll > 0 头顶倒向画面右侧。"
+        "表盘上的刻度是各词语区间的边界，红点为 ±180。拖动头部可换视角。",
     ),
     "pose_mode": ("Words", "描述方式"),
     "pose_mode_discrete": ("Discrete: one of 45", "离散：45 句之一"),
@@ -31,14 +32,9 @@ _BOTH: dict[str, tuple[str, str]] = {
     "pose_device": ("Device", "设备"),
     "pose_loading": ("Loading the model; the first time takes some seconds", "正在加载模型，首次需要几秒"),
     # ---- the pose in words
-    "pose_head": ("The head at this pose", "该姿态下的头部"),
     "pose_head_description": (
         "A drawn head that turns with the dials; drag to look from elsewhere.",
         "随表盘转动的头部模型，可拖动换视角。",
-    ),
-    "pose_head_hint": (
-        "Red: where the nose points. Drag to look from elsewhere; a double click looks from the front again.",
-        "红线：鼻子的朝向。拖动可换视角，双击恢复正视。",
     ),
     "pose_caption": ("Caption", "描述"),
     "pose_caption_number": ("caption {number} of 45", "45 句中的第 {number} 句"),
