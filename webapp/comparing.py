@@ -84,7 +84,7 @@ class Library:
                 if folder.id == "root":
                     if committed or not _has_folders(folder.path):
                         continue
-                elif _is_run(folder.path) or not any(folder.path.iterdir()):
+                elif _is_run(folder.path) or not _holds_logs(folder.path):
                     continue
                 found.append(Source(f"{prefix}.{folder.id}", folder.name, folder.path, committed))
         return found
@@ -130,6 +130,11 @@ class Library:
 
 def _is_run(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("metrics.jsonl", "config.json", "metrics.csv", "status"))
+
+
+def _holds_logs(folder: Path) -> bool:
+    """Whether there can be runs in it: a folder, or a file that is no text about them."""
+    return any(entry.is_dir() or entry.suffix not in (".md", ".txt") for entry in folder.iterdir())
 
 
 def _has_folders(root: Path) -> bool:

@@ -107,3 +107,53 @@ def test_a_phone_in_chinese_in_the_dark(visit: Callable[..., harness.Visitor]) -
     verdict(visitor, "clip 不如 mlp")
     visitor.wait_plot("rn-curves")
     assert visitor.overflow_px == 0
+
+
+IN_VIEW = """() => {
+    const chart = document.querySelector('#rn-curves .wb-plot');
+    const [low, high] = chart._fullLayout.xaxis.range;
+    const line = chart._fullData.find((trace) => trace.fill !== 'toself');
+    const seen = Array.from(line.x, (x, place) => [x, line.y[place]]).filter(([x]) => x >= low && x <= high);
+    return {whole: chart._fullLayout.xaxis.autorange, points: seen.length, top: Math.max(...seen.map(([, y]) => y))};
+}"""
+
+
+def test_zooming_with_the_pointer_shows_what_the_whole_curve_had_no_room_for(
+    visit: Callable[..., harness.Visitor], runs_dir: Path
+) -> None:
+    for seed in range(2):
+        folder = runs_dir / "long" / f"a{seed}"
+        folder.mkdir(parents=True)
+        rows = (f'{{"step": {step}, "loss": {9.0 if step == 31_000 else step % 7 / 7}}}\n' for step in range(50_000))
+        (folder / "metrics.jsonl").write_text("".join(rows))
+        (folder / "config.json").write_text(f'{{"arm": "a", "seed": {seed}, "group": "x"}}')
+    visitor = visit()
+    page = visitor.page
+    visitor.tab("Runs")
+    visitor.wait_plot("rn-curves")
+    page.locator("#rn-folder input").click()
+    page.get_by_role("option", name="long").click()
+    expect(page.locator("#rn-table tbody tr")).to_have_count(2, timeout=PATIENCE_MS)
+    page.wait_for_function(f"() => ({IN_VIEW})().points > 100", timeout=PATIENCE_MS)
+    assert page.evaluate(IN_VIEW)["points"] < 1_000
+    assert page.evaluate(IN_VIEW)["top"] == 9.0, "one step among fifty thousand"
+
+    page.locator("#rn-curves").scroll_into_view_if_needed()
+    box = page.locator("#rn-curves .nsewdrag").first.bounding_box()
+    assert box is not None
+    left, middle = box["x"] + 0.60 * box["width"], box["y"] + box["height"] / 2
+    page.mouse.move(left, middle)
+    page.mouse.down()
+    page.mouse.move(left + 0.04 * box["width"], middle, steps=10)
+    page.mouse.up()
+    page.wait_for_function(
+        f"() => {{ const seen = ({IN_VIEW})(); return !seen.whole && seen.points > 300; }}", timeout=PATIENCE_MS
+    )
+    assert page.evaluate(IN_VIEW)["top"] == 9.0
+
+    # Another way of drawing keeps the zoom and is as fine.
+    page.locator("#rn-draw").get_by_text("every run").click()
+    page.wait_for_function(f"() => ({IN_VIEW})().points > 1000", timeout=PATIENCE_MS)
+    assert page.evaluate(IN_VIEW)["whole"] is False
+    page.mouse.dblclick(box["x"] + box["width"] / 2, middle)
+    page.wait_for_function(f"() => ({IN_VIEW})().whole === true", timeout=PATIENCE_MS)

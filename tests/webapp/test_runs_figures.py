@@ -276,6 +276,15 @@ def test_the_library_offers_folders_and_never_a_path(tmp_path: Path) -> None:
     assert len(library.read(library.find("first"))) == 1
 
 
+def test_a_folder_with_nothing_but_its_description_asks_no_question(tmp_path: Path) -> None:
+    (tmp_path / "results" / "reid").mkdir(parents=True)
+    (tmp_path / "results" / "reid" / "README.md").write_text("# Results will stand here")
+    library = Library(Settings(runs_dir=tmp_path / "runs"), tmp_path / "results")
+    assert library.sources() == []
+    (tmp_path / "results" / "reid" / "plan1-0").mkdir()
+    assert [preset.id for preset, _ in comparing.presets_of(library.sources())] == ["reid"]
+
+
 def test_without_any_folder_there_is_nothing_to_start_with(tmp_path: Path) -> None:
     library = Library(Settings(runs_dir=tmp_path / "none"), tmp_path / "nothing")
     assert library.sources() == []
@@ -504,6 +513,7 @@ def test_cost_is_told_from_what_was_logged() -> None:
         ("images/s", 9, "samples_per_s", 9),
         ("params_m", 2, "parameters", 2e6),
         ("trainable_parameters", 5, "parameters", 5),
+        ("seconds_per_epoch", 7, "seconds_per_epoch", 7),
     ],
 )
 def test_usual_names_and_units_are_known(name: str, value: float, field: str, expected: float) -> None:

@@ -405,6 +405,9 @@ class ArmCost:
 _SPEED = re.compile(
     r"(^|[/_.])(samples?|images?|frames?|items?|faces?)(_per_|_?/_?|_p)(s|sec|second)$|throughput", re.I
 )
+_EPOCH_SECONDS = re.compile(
+    r"(^|[/_.])(s|sec|secs|seconds|time)_per_epoch(_s)?$|(^|[/_.])epoch_(time|seconds|s)$", re.I
+)
 _MEMORY = re.compile(r"(peak|max).*(mem|vram)|(mem|vram).*(peak|max)|(^|[/_.])memory", re.I)
 _PARAMETERS = re.compile(r"(^|[/_.])(n_|num_|total_|trainable_)?param(eter)?s(_m)?$", re.I)
 _UNITS = {"gib": 2**30, "gb": 2**30, "mib": 2**20, "mb": 2**20, "kib": 2**10, "kb": 2**10}
@@ -434,7 +437,11 @@ def _mean(values: Any) -> float | None:
 
 
 def _seconds_per_epoch(run: Run) -> float | None:
-    """From the longest series that knows both: the time between its first and last epoch, by their number."""
+    """As logged; else from the longest series that knows both: the time from its first epoch to its last, by their
+    number."""
+    logged = _told(run, _EPOCH_SECONDS, np.median)
+    if logged is not None:
+        return logged
     best: tuple[int, float] | None = None
     for name in run.metrics:
         series = run.metrics[name]
