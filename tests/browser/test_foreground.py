@@ -80,6 +80,18 @@ def test_an_example_shows_everything_and_another_prompt_needs_no_image_tower(vis
     expect(page.locator(".fg-who h3")).to_contain_text(re.compile(rf"^{name}\b"), timeout=PATIENCE_MS)
     expect(page.locator(".fg-treatments figure")).to_have_count(4)
     assert page.locator(".fg-bars tbody tr").count() == 8
+    # Masks are outlined; boxes and outlines can be hidden, each for itself.
+    assert page.locator("#fg-scene .fg-box.masked > path").count() > 3
+    page.get_by_label("Outlines").uncheck()
+    expect(page.locator("#fg-scene .fg-box.masked > path").first).to_be_hidden()
+    page.get_by_label("Outlines").check()
+    expect(page.locator("#fg-scene .fg-box.masked > path").first).to_be_visible()
+    # The outside repainted: `original` cannot tell.
+    visitor.press("Measure mask leak")
+    expect(page.locator(".fg-treatments .fg-leak")).to_have_count(4, timeout=PATIENCE_MS)
+    expect(page.locator(".fg-treatments figure").first.locator(".fg-leak b")).to_have_text("outside moves it by 0")
+    expect(page.locator("#fg-leak-measure")).to_be_enabled()
+
     box = page.locator("#fg-scene .fg-box").first
     row = box.get_attribute("data-row")
     box.focus()

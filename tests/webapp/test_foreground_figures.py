@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.draw import polygon2mask
 
 from core.errors import InputError
 from core.foreground.components import ComponentSet, from_boxes, from_mask
@@ -23,6 +24,7 @@ from core.settings import ImageLimits, Settings
 from core.types import Notice
 from tests.fakes import COLOURS, FakeEncoder, fake_spec
 from webapp.figures import foreground as figures
+from webapp.figures.outlines import outline_px
 from webapp.foregrounding import (
     Drawn,
     Result,
@@ -30,6 +32,7 @@ from webapp.foregrounding import (
     again,
     download_file,
     from_file,
+    leak,
     look,
     parse_boxes,
     run,
@@ -270,7 +273,8 @@ def test_the_table_has_every_field_and_what_was_brought(services, picture):
     assert frame["note"][0] == HOSTILE
     assert len(frame["segmentation"][0]) <= 60
     old_way = figures.frame(outcome, "en", cosine=True)
-    assert list(old_way.columns[1:6]) == ["cos_pos", "cos_pos_text", "cos_neg", "cos_neg_text", "cos_margin"]
+    assert frame.columns[1] == old_way.columns[1] == "score × mult.", "what the rows are sorted by"
+    assert list(old_way.columns[2:7]) == ["cos_pos", "cos_pos_text", "cos_neg", "cos_neg_text", "cos_margin"]
 
 
 def test_no_prompt_and_no_name_is_read_as_markup(services, picture, things):
@@ -295,6 +299,62 @@ def test_no_prompt_and_no_name_is_read_as_markup(services, picture, things):
     assert all("<img src=x" not in fragment for fragment in shown)
     assert "&lt;img src=x" in shown[0]
     assert "too small" in shown[4]
+
+
+def disc(image_hw: tuple[int, int], middle: tuple[float, float], radius: float) -> np.ndarray:
+    y, x = np.mgrid[: image_hw[0], : image_hw[1]] + 0.5
+    return (y - middle[0]) ** 2 + (x - middle[1]) ** 2 < radius**2
+
+
+@pytest.mark.parametrize(
+    ("image_hw", "middle", "radius"),
+    [((60, 90), (30, 40), 11.0), ((60, 90), (5, 88), 30.0), ((900, 1400), (450, 700), 400.0)],
+)
+def test_an_outline_encloses_what_the_mask_does(image_hw, middle, radius):
+    mask = disc(image_hw, middle, radius)
+    (component,) = from_mask(mask, image_hw).components
+    (polygon,) = outline_px(component)
+    enclosed = polygon2mask(image_hw, polygon[:, ::-1] - 0.5)  # scikit-image's pixels lie at whole numbers
+    assert (enclosed & mask).sum() / (enclosed | mask).sum() > 0.95
+    x0, y0, x1, y1 = component.box_xyxy_px
+    assert (polygon >= [x0, y0]).all() and (polygon <= [x1, y1]).all()
+
+
+def test_a_mask_with_a_hole_has_two_outlines_and_a_box_none(picture):
+    ring = disc((60, 90), (30, 40), 20) & ~disc((60, 90), (30, 40), 10)
+    assert len(outline_px(from_mask(ring, (60, 90)).components[0])) == 2
+    sieve = np.random.default_rng(0).random((300, 300)) < 0.7
+    polygons = outline_px(max(from_mask(sieve, (300, 300)).components, key=lambda each: each.area_px))
+    assert sum(map(len, polygons)) <= 1500
+    mixed = [*from_boxes([(2, 2, 30, 30)], picture.image_hw).components, *from_mask(ring, (60, 90)).components]
+    outlines = json.loads(figures.picture_json(picture, "key", mixed))["outlines"]
+    assert outlines[0] == "" and outlines[1].startswith("M") and outlines[1].count("Z") == 2
+
+
+def test_the_annotated_photo_has_the_masks_outline_not_its_box(services, picture):
+    mask = disc(picture.image_hw, (60, 90), 40)
+    given = from_mask(mask, picture.image_hw)
+    request = ForegroundRequest(model="fake", prompts=PROMPTS)
+    result = finished(run(services, FeatureCache(), "a", picture, given, request, want_heat=False))
+    image = np.asarray(Image.open(io.BytesIO(figures.annotated(picture, result.outcome))))
+    colour = figures.LEVEL_COLOURS[figures.levels(result.outcome)[0]]
+    painted = (image == [int(colour[i : i + 2], 16) for i in (1, 3, 5)]).all(axis=2)
+    assert painted[97:101, 85:95].any(), "the foot of the disc"
+    assert not painted[95:101, 118:131].any(), "the corner of its box"
+
+
+def test_the_leak_of_one_component_stands_under_each_treatment(services, picture):
+    given = from_mask(disc(picture.image_hw, (40, 45), 15), picture.image_hw)
+    request = ForegroundRequest(model="fake", prompts=PROMPTS, margin=0.5)
+    cache = FeatureCache()
+    result = finished(run(services, cache, "a", picture, given, request, want_heat=False))
+    leaks = leak(services, result, 0).leaks
+    assert [one.treatment for one in leaks] == list(TREATMENTS)
+    looks = look(services, cache, result, 0)
+    shown = figures.treatments(result.outcome, looks, "en", leaks)
+    assert shown.count("outside moves it by") == 4
+    assert "<b>outside moves it by 0</b>" in shown.split("<figure")[1], "original hides the outside"
+    assert "fg-leak" not in figures.treatments(result.outcome, looks, "en")
 
 
 def test_what_would_change_it_is_said_in_words(result):
