@@ -8,13 +8,31 @@
     python -m experiments.train_demo_clip all         prepare, train, export, evaluate
 
 Everything it makes on the way stays in `--work_dir`, outside the repository.
+
+On one GPU `all` takes minutes: batches are eight times as large, the model computes in bfloat16, and the pictures are
+composed by a process for each CPU core. A GPU machine without a network needs only the packages' drawings and names,
+about 20 MB; where `prepare` has run,
+
+    cd ~/.cache/clip-workbench/demo_clip && tar -cJf drawings.tar.xz \
+        npm/*/package/icons.json npm/*/package/chars.json npm/*/package/en
+
+and there, with `requirements.txt` and `resvg_py` installed,
+
+    mkdir -p WORK && tar -xJf drawings.tar.xz -C WORK
+    python -m experiments.train_demo_clip all --work_dir WORK
+
+On a CPU the defaults are `--batch_factor 1 --workers 1`; two cores see about 130 pictures a second, fewer beside other
+work. `--start_from weights/demo` goes on from the weights that ship, with a learning
+rate of its own, rather than from nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -27,6 +45,7 @@ from core.settings import REPO_DIR
 
 DEFAULT_WORK_DIR = Path.home() / ".cache" / "clip-workbench" / "demo_clip"
 DEFAULT_OUTPUT_DIR = REPO_DIR / "weights" / "demo"
+LOOK_AT_PATCHES = 2**40  # the draw of pictures that the patch embedding starts from; no training reaches it
 
 
 @dataclass(frozen=True)
@@ -34,38 +53,54 @@ class Plan:
     """Everything that decides the result. Stored with the checkpoint; a run only goes on under an equal plan.
 
     The learning rate rises over `warmup_steps`, stays, and falls linearly to nothing over the last `decay_share` of
-    the steps. `steps` may be changed between interruptions, as long as the fall has not begun.
+    the steps. While it falls through its last third, patch dropout falls too: the first and longest part sees many
+    pictures cheaply, the last part sees them nearly whole, as they will be in use. `steps` and `decay_share` may be
+    changed between interruptions, as long as the fall has not begun. `start_from` names the exported model whose
+    weights the training starts with, by the start of its hash; empty: from nothing.
     """
 
-    steps: int = 1200
+    steps: int = 3000
     seed: int = 7
-    lr: float = 2e-3
+    lr: float = 3e-3
     weight_decay: float = 0.05
     warmup_steps: int = 100
-    decay_share: float = 0.3
-    average_decay: float = 0.998
-    patch_dropout: float = 0.5
-    head_patch_dropout: float = 0.2
+    decay_share: float = 0.35
+    average_decay: float = 0.99
+    patch_dropout: float = 0.6
+    last_patch_dropout: float = 0.2
+    head_patch_dropout: float = 0.25
+    last_head_patch_dropout: float = 0.0
     class_weight: float = 1.0
+    text_class_weight: float = 0.5
     angle_weight: float = 2.0
     width: int = 192
     layers: int = 6
     devices: int = 1
+    start_from: str = ""
 
     def lr_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
-        rising = min(1.0, (step + 1) / self.warmup_steps)
-        falling = min(1.0, (self.steps - step) / (self.steps * self.decay_share))
-        return self.lr * min(rising, falling)
+        return self.lr * min((step + 1) / self.warmup_steps, self._still_level(step))
+
+    def dropout_at(self, step: int) -> tuple[float, float]:
+        """The shares of patches that a step leaves out, of all pictures but heads and of heads."""
+        level = min(1.0, 3 * self._still_level(step))
+        return (
+            self.last_patch_dropout + level * (self.patch_dropout - self.last_patch_dropout),
+            self.last_head_patch_dropout + level * (self.head_patch_dropout - self.last_head_patch_dropout),
+        )
+
+    def _still_level(self, step: int) -> float:
+        return min(1.0, (self.steps - step) / (self.steps * self.decay_share))
 
 
 def prepare(work_dir: Path) -> None:
     """Makes every data file that is absent."""
     from experiments.demo_clip import artwork, data, heads
 
-    artwork.prepare(work_dir)
+    artwork.prepare(work_dir, processes=_cores())
     data.prepare_backgrounds(work_dir)
-    heads.prepare(work_dir)
+    heads.prepare(work_dir, processes=_cores())
 
 
 def train(
@@ -78,6 +113,8 @@ def train(
     stop_at: int | None = None,
     save_every_s: float = 120.0,
     validate_every: int = 250,
+    workers: int = 0,
+    start_from: Path | None = None,
 ) -> Path:
     """Trains, or goes on training, and returns the checkpoint's path.
 
@@ -88,6 +125,8 @@ def train(
         save_every_s: seconds between checkpoints.
         validate_every: steps between looks at the validation split (drawings of the training styles kept back, and
             other heads); 0 never. The held-out styles are not looked at.
+        workers: processes that compose the coming batches meanwhile; 0: this process composes each when it needs it.
+        start_from: folder of an exported model of the same shape to start with, such as an earlier training's.
 
     Raises:
         InputError: data not prepared, or the checkpoint belongs to another plan.
@@ -95,24 +134,30 @@ def train(
     import torch
     from lightning.fabric import Fabric
 
-    from experiments.demo_clip.data import Composer, Shares
+    from experiments.demo_clip.card import training_of
+    from experiments.demo_clip.data import Composer, Shares, batches, name_prompts
     from experiments.demo_clip.model import (
         MEAN,
         STD,
         Average,
         MatrixOptimizer,
         TrainingModel,
+        adopt,
         contrastive_loss,
         model_config,
         tokenizer,
+        whiten_patches,
     )
 
     accelerator = {"auto": "auto", "cpu": "cpu", "gpu": "gpu"}.get(device)
     if accelerator is None:
         raise InputError("The device is one of auto, cpu, gpu.", where=device, next_step="--device auto")
+    earlier = training_of(start_from) if start_from is not None else ""
+    if start_from is not None:
+        plan = replace(plan, start_from=_hash_of(start_from))
     shares = shares or Shares()
     composer = composer or Composer(work_dir, drawings="train")
-    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
+    on_gpu = _on_gpu(device)
     fabric = Fabric(
         accelerator=accelerator,
         devices=plan.devices,
@@ -121,12 +166,17 @@ def train(
     )
     fabric.launch()  # with several devices, this very command runs once for each
     torch.manual_seed(plan.seed)
+    if on_gpu:
+        torch.set_float32_matmul_precision("high")
     config = model_config(plan.width, plan.layers)
     model = TrainingModel(config, len(composer.classes))
+    first_pixels = composer.batch(plan.seed, LOOK_AT_PATCHES, shares).pixels_BCHW
+    whiten_patches(model.clip, (first_pixels - MEAN[0]) / STD[0])
+    if start_from is not None:
+        adopt(model, start_from, name_prompts([emoji.name for emoji in composer.classes]))
     optimizer = MatrixOptimizer(model, plan.lr, plan.weight_decay)
     model, optimizer = fabric.setup(model, optimizer)
     average = Average(model.clip, plan.average_decay)
-    tokenize = tokenizer()
     checkpoint = work_dir / "checkpoint.pt"
     log = work_dir / "metrics.csv"
     start, seconds_before = 0, 0.0
@@ -153,6 +203,7 @@ def train(
                 "plan": asdict(plan),
                 "model_config": config,
                 "shares": asdict(shares),
+                "earlier": earlier,
                 "device": str(fabric.device),
             },
             draft,
@@ -161,22 +212,24 @@ def train(
 
     model.train()
     end = plan.steps if stop_at is None else min(stop_at, plan.steps)
-    for step in range(start, end):
+    draws = [step * plan.devices + fabric.global_rank for step in range(start, end)]
+    composed = batches(composer, plan.seed, draws, shares, tokenizer(), workers)
+    for step, draw, (batch, tokens_KL) in zip(range(start, end), draws, composed, strict=True):
         for group in optimizer.param_groups:
             group["lr"] = plan.lr_at(step)
-        draw = step * plan.devices + fabric.global_rank
-        batch = composer.batch(plan.seed, draw, shares)
         torch.manual_seed(plan.seed * 1_000_003 + draw)  # patch dropout's draws depend on the step alone
         pixels = (batch.pixels_BCHW.to(fabric.device) - MEAN[0]) / STD[0]
-        tokens = tokenize(batch.captions).to(fabric.device)
-        out = model(pixels, tokens, shares.heads, plan.patch_dropout, plan.head_patch_dropout)
+        out = model(pixels, tokens_KL.to(fabric.device), shares.heads, *plan.dropout_at(step))
         contrast = contrastive_loss(
             out.images, out.texts, out.scale, batch.positive_BK.to(fabric.device), batch.ignored_BK.to(fabric.device)
         )
-        classes = batch.class_B.to(fabric.device)
-        class_loss = torch.nn.functional.cross_entropy(out.class_logits, classes, ignore_index=-1, label_smoothing=0.1)
+        class_loss, text_class_loss = (
+            torch.nn.functional.cross_entropy(logits, truth.to(fabric.device), ignore_index=-1, label_smoothing=0.1)
+            for logits, truth in ((out.class_logits, batch.class_B), (out.text_class_logits, batch.class_K))
+        )
         angle_loss = (out.angles - batch.angles_deg_H3.to(fabric.device) / 45).abs().mean()
-        loss = contrast + plan.class_weight * class_loss + plan.angle_weight * angle_loss
+        loss = contrast + plan.class_weight * class_loss + plan.text_class_weight * text_class_loss
+        loss = loss + plan.angle_weight * angle_loss
         optimizer.zero_grad()
         fabric.backward(loss)
         fabric.clip_gradients(model, optimizer, max_norm=5.0)
@@ -190,6 +243,7 @@ def train(
                 "step": done,
                 "contrast": round(contrast.item(), 4),
                 "class": round(class_loss.item(), 4),
+                "text_class": round(text_class_loss.item(), 4),
                 "angle_deg": round(angle_loss.item() * 45, 2),
                 "scale": round(out.scale.item(), 1),
                 "seconds": round(seconds_before + time.monotonic() - began, 1),
@@ -206,6 +260,12 @@ def train(
     return checkpoint
 
 
+def _on_gpu(device: str) -> bool:
+    import torch
+
+    return device != "cpu" and torch.cuda.is_available()
+
+
 def export(work_dir: Path, output_dir: Path) -> Path:
     """Writes the averaged weights of the last checkpoint as an `open_clip` folder; returns the weight file.
 
@@ -218,7 +278,7 @@ def export(work_dir: Path, output_dir: Path) -> Path:
     return model.export(stored["average"], stored["model_config"], output_dir)
 
 
-def evaluate(work_dir: Path, output_dir: Path, command: str, device: str = "cpu") -> Path:
+def evaluate(work_dir: Path, output_dir: Path, device: str = "cpu") -> Path:
     """Evaluates the exported model on held-out data and writes its card; returns the card's path.
 
     Raises:
@@ -237,10 +297,10 @@ def evaluate(work_dir: Path, output_dir: Path, command: str, device: str = "cpu"
     figures = figures_of.evaluate(output_dir, work_dir, device)
     for figure in figures:
         print(f"{figure.value:7.4f}  {figure.title}", flush=True)
-    training = {name: stored[name] for name in ("step", "seconds", "plan", "shares", "device")}
+    training = {name: stored[name] for name in ("step", "seconds", "plan", "shares", "device", "earlier")}
     training["parameters"] = sum(weight.numel() for weight in stored["average"].values())
     training["validation"] = _validation_rows(work_dir / "metrics.csv")
-    return card.write_card(output_dir, figures, training, command)
+    return card.write_card(output_dir, figures, training, _command(training))
 
 
 def composites(work_dir: Path, output_dir: Path) -> Path:
@@ -254,6 +314,22 @@ def composites(work_dir: Path, output_dir: Path) -> Path:
 
     composer = Composer(work_dir, role="near", backgrounds="held_out", heads="held_out")
     return pictures.write(composer, output_dir)
+
+
+def _command(training: dict[str, Any]) -> str:
+    """The command that trained this checkpoint."""
+    from experiments.demo_clip.data import Shares
+
+    plan = Plan(**training["plan"])
+    command = f"python -m experiments.train_demo_clip train --steps {plan.steps} --seed {plan.seed} --lr {plan.lr}"
+    command += f" --decay_share {plan.decay_share}"
+    command += f" --devices {plan.devices} --batch_factor {training['shares']['singles'] // Shares.singles}"
+    return command + (" --start_from weights/demo" if plan.start_from else "")
+
+
+def _cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _validation_rows(log: Path) -> list[dict[str, str]]:
@@ -276,12 +352,21 @@ def _checkpoint(work_dir: Path) -> dict[str, Any]:
     return stored
 
 
+def _hash_of(folder: Path) -> str:
+    weights = folder / "open_clip_model.safetensors"
+    if not weights.is_file():
+        raise InputError(
+            "There is no exported model to start from.", where=str(folder), next_step="leave --start_from out"
+        )
+    return hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
+
+
 def _check_plan(plan: Plan, stored: dict[str, Any], checkpoint: Path) -> None:
-    """Only the number of steps may differ, and only while the learning rate is still level."""
+    """Only the number of steps and the share of the fall may differ, while by both the learning rate is still level."""
     before = Plan(**stored["plan"])
-    same = replace(before, steps=plan.steps) == plan
-    level = stored["step"] <= min(before.steps, plan.steps) * (1 - plan.decay_share)
-    if not same or (before.steps != plan.steps and not level):
+    same = replace(before, steps=plan.steps, decay_share=plan.decay_share) == plan
+    level = all(stored["step"] <= each.steps * (1 - each.decay_share) for each in (before, plan))
+    if before != plan and not (same and level):
         raise InputError(
             f"The checkpoint was made under another plan: {before}.",
             where=str(checkpoint),
@@ -308,7 +393,7 @@ def _validate(work_dir: Path, weights: dict[str, Any], config: dict[str, Any], d
     }
 
 
-_LOG_FIELDS = ("step", "contrast", "class", "angle_deg", "scale", "seconds", "val_top1", "val_top5",
+_LOG_FIELDS = ("step", "contrast", "class", "text_class", "angle_deg", "scale", "seconds", "val_top1", "val_top5",
                "val_pose_exact", "val_pose_yaw", "val_pose_pitch", "val_pose_roll")  # fmt: skip
 
 
@@ -324,6 +409,8 @@ def _log(path: Path, row: dict[str, float]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
+    from experiments.demo_clip.data import Shares
+
     parser = argparse.ArgumentParser(
         prog="python -m experiments.train_demo_clip", description=(__doc__ or "").split("\n")[0]
     )
@@ -334,25 +421,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=Plan.steps)
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--lr", type=float, default=Plan.lr)
+    parser.add_argument("--decay_share", "--decay-share", type=float, default=Plan.decay_share)
+    parser.add_argument("--start_from", "--start-from", type=Path, help="an exported model whose weights to start with")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--devices", type=int, default=Plan.devices, help="GPUs, or processes on a CPU")
     parser.add_argument("--threads", type=int, help="CPU threads; by default as many as torch chooses")
+    parser.add_argument(
+        "--batch_factor",
+        "--batch-factor",
+        type=int,
+        help=f"a step sees this many times {Shares().total} pictures; by default 1 on a CPU and 8 on a GPU",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="processes that compose pictures, for each device; by default 1 on a CPU, one for each core beside a GPU",
+    )
     options = parser.parse_args(arguments)
-    plan = Plan(steps=options.steps, seed=options.seed, lr=options.lr, devices=options.devices)
+    plan = Plan(
+        steps=options.steps,
+        seed=options.seed,
+        lr=options.lr,
+        decay_share=options.decay_share,
+        devices=options.devices,
+    )
     import torch
 
+    on_gpu = _on_gpu(options.device)
     try:
         if options.what in ("prepare", "all"):
             prepare(options.work_dir)
         if options.what in ("train", "all"):
             if options.threads:
                 torch.set_num_threads(options.threads)
-            train(options.work_dir, plan, device=options.device)
+            train(
+                options.work_dir,
+                plan,
+                shares=Shares().times(options.batch_factor or (8 if on_gpu else 1)),
+                device=options.device,
+                workers=options.workers if options.workers is not None else _cores() if on_gpu else 1,
+                start_from=options.start_from,
+            )
         if options.what in ("export", "all"):
             print(export(options.work_dir, options.output_dir))
         if options.what in ("evaluate", "all"):
-            command = f"python -m experiments.train_demo_clip train --devices {plan.devices} --steps {plan.steps}"
-            print(evaluate(options.work_dir, options.output_dir, f"{command} --seed {plan.seed} --lr {plan.lr}"))
+            print(evaluate(options.work_dir, options.output_dir))
         if options.what == "composites":
             truth = composites(options.work_dir, options.output or options.work_dir / "composites")
             where = f"--images {truth.parent / 'images'} --truth {truth}"

@@ -19,8 +19,8 @@ def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]
     Args:
         folder: the exported model.
         figures: what `evaluate` found.
-        training: `step`, `seconds`, `plan`, `shares`, `device`, `parameters` of the checkpoint that was exported, and
-            `validation`, the rows of its log that have validation figures.
+        training: `step`, `seconds`, `plan`, `shares`, `device`, `earlier`, `parameters` of the checkpoint that was
+            exported, and `validation`, the rows of its log that have validation figures.
         command: the training command.
 
     Returns:
@@ -62,10 +62,12 @@ def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]
         f"{sum(training['shares'].values()) * plan['devices']} pictures, {pictures:,} pictures in all; "
         f"{training['seconds'] / 60:.0f} minutes on {training['device']} "
         f"({plan['devices']} {'process' if plan['devices'] == 1 else 'processes'}).",
+        *_earlier(plan["start_from"], training["earlier"]),
         f"- {training['parameters'] / 1e6:.1f} million parameters (6.3 million of them the token table), in fp16. "
         "What is exported is the moving average of the weights.",
-        "- Symmetric contrastive loss as in `open_clip`, extended to captions that fit several pictures. Two readouts "
-        "of the image embedding (which emoji, which head angles) help the image tower to learn and are then dropped.",
+        "- Symmetric contrastive loss as in `open_clip`, extended to captions that fit several pictures. A prototype "
+        "of each emoji, against which pictures and names are told apart, and a readout of head angles help the towers "
+        "to learn and are then dropped.",
         f"- One batch: {', '.join(f'{count} {kind}' for kind, count in training['shares'].items())} per process.",
         "- Heads are ray-cast from ellipsoids (`core/pose/rendering.py`); their captions are those of "
         "`core/pose/text.py`, so poses in words are what this model was taught.",
@@ -99,6 +101,21 @@ def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]
     path = folder / "MODEL_CARD.md"
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
+
+
+def training_of(folder: Path) -> str:
+    """What the card beside a model says of its training's length; empty if there is none."""
+    path = folder / "MODEL_CARD.md"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return next((line.removeprefix("- ") for line in lines if line.startswith("- Seed ")), "")
+
+
+def _earlier(start_from: str, training: str) -> list[str]:
+    if not start_from:
+        return []
+    return [
+        f"- It went on from the weights of an earlier training (sha256 `{start_from}…`), whose card says: {training}"
+    ]
 
 
 def _row(figure: Figure) -> str:

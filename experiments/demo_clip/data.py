@@ -6,14 +6,16 @@ Read `Composer.batch` first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.utils.data import DataLoader, Dataset
 
 from core.errors import InputError
 from core.pose.text import CAPTIONS, EXPRESSIONS, LIGHTS, TEMPLATES, caption_numbers, describe
@@ -21,7 +23,10 @@ from experiments.demo_clip.artwork import COCO_EMOJI, RASTER_PX, Artwork, EmojiC
 from experiments.demo_clip.backgrounds import KIND_CAPTIONS, KINDS, draw_backgrounds
 from experiments.demo_clip.heads import HeadBank
 
+Tokenize = Callable[[Sequence[str]], torch.Tensor]
+
 IMAGE_PX = 64
+AHEAD = 2  # batches that each composing process keeps ready
 BACKGROUND_BANKS = {"train": (6_000, 21), "held_out": (1_000, 22)}  # pictures, seed
 VALIDATION_SHARE = 0.04  # of the training styles' drawings, kept back to watch progress without the held-out styles
 
@@ -87,15 +92,19 @@ class Keys:
 class Shares:
     """How many pictures of each kind a batch holds."""
 
-    singles: int = 62
-    composites: int = 8
-    fragments: int = 5
-    backgrounds: int = 5
-    heads: int = 20
+    singles: int = 84
+    composites: int = 10
+    fragments: int = 4
+    backgrounds: int = 4
+    heads: int = 26
 
     @property
     def total(self) -> int:
         return self.singles + self.composites + self.fragments + self.backgrounds + self.heads
+
+    def times(self, factor: int) -> Shares:
+        """The same mixture in a batch `factor` times as large."""
+        return Shares(*(count * factor for count in astuple(self)))
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,7 @@ class Batch:
         positive_BK: bool, the caption fits the picture.
         ignored_BK: bool, the caption may fit though it was not written for the picture: neither positive nor negative.
         class_B: int64, the emoji's class for pictures of one emoji, else -1.
+        class_K: int64, the same for captions that name one emoji.
         angles_deg_H3: float32, yaw, pitch, roll of the last H pictures.
     """
 
@@ -116,6 +126,7 @@ class Batch:
     positive_BK: torch.Tensor
     ignored_BK: torch.Tensor
     class_B: torch.Tensor
+    class_K: torch.Tensor
     angles_deg_H3: torch.Tensor
 
 
@@ -386,6 +397,49 @@ class Composer:
         return _jittered(rng, layers)
 
 
+def batches(
+    composer: Composer,
+    seed: int,
+    draws: Sequence[int],
+    shares: Shares,
+    tokenize: Tokenize,
+    workers: int = 0,
+) -> Iterator[tuple[Batch, torch.Tensor]]:
+    """The batches of these draws in order, with the tokens of their captions `[K, L]`.
+
+    With `workers` processes they are composed ahead, and are the same. Finished batches wait in shared memory: where
+    there is little of it there are fewer workers.
+    """
+    steps = _Draws(composer, seed, draws, shares, tokenize)
+    workers = min(workers, _room_for_batches(shares) // (AHEAD + 1), len(draws) // 2)
+    if workers < 1:
+        yield from (steps[index] for index in range(len(draws)))
+        return
+    yield from DataLoader(steps, batch_size=None, num_workers=workers, prefetch_factor=AHEAD)
+
+
+class _Draws(Dataset[tuple[Batch, torch.Tensor]]):
+    """`Composer.batch` as `DataLoader` asks for it."""
+
+    def __init__(self, composer: Composer, seed: int, draws: Sequence[int], shares: Shares, tokenize: Tokenize) -> None:
+        self.composer, self.seed, self.draws, self.shares, self.tokenize = composer, seed, draws, shares, tokenize
+
+    def __len__(self) -> int:
+        return len(self.draws)
+
+    def __getitem__(self, index: int) -> tuple[Batch, torch.Tensor]:
+        batch = self.composer.batch(self.seed, self.draws[index], self.shares)
+        return batch, self.tokenize(batch.captions)
+
+
+def _room_for_batches(shares: Shares) -> int:
+    """How many batches fit in half of what the system has for shared memory (a container may have only 64 MB)."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir():
+        return 1_000
+    return shutil.disk_usage(shared).free // 2 // (shares.total * 3 * IMAGE_PX**2 * 4)
+
+
 def _picture_to_source(scale: np.ndarray, centre: np.ndarray, turn_deg: np.ndarray, flip: np.ndarray) -> np.ndarray:
     """Affine maps `[N, 2, 3]` from places in the picture (±1) to places in the drawing (±1)."""
     turn = np.deg2rad(turn_deg)
@@ -466,10 +520,12 @@ def name_prompts(names: Sequence[str]) -> list[str]:
 def _assemble(pixels_BCHW: torch.Tensor, pictures: list[_Picture], angles_deg_H3: np.ndarray) -> Batch:
     columns = {caption: column for column, caption in enumerate(CAPTIONS)}
     keys = [Keys.POSE + number for number in range(len(CAPTIONS))]
+    classes = [-1] * len(CAPTIONS)
     for picture in pictures:
         if picture.caption not in columns:
             columns[picture.caption] = len(columns)
             keys.append(picture.caption_key)
+            classes.append(picture.emoji if picture.caption_key == Keys.NONE else -1)
     positive = np.zeros((len(pictures), len(columns)), bool)
     shared = np.zeros_like(positive)
     key_K = np.array(keys)
@@ -485,5 +541,6 @@ def _assemble(pixels_BCHW: torch.Tensor, pictures: list[_Picture], angles_deg_H3
         positive_BK=torch.from_numpy(positive),
         ignored_BK=torch.from_numpy(shared & ~positive),
         class_B=torch.tensor([picture.emoji for picture in pictures]),
+        class_K=torch.tensor(classes),
         angles_deg_H3=torch.from_numpy(angles_deg_H3.astype(np.float32)),
     )

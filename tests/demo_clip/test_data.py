@@ -8,8 +8,8 @@ import torch
 
 from core.errors import InputError, PackageMissing
 from core.pose.text import CAPTIONS, caption_numbers
-from experiments.demo_clip import artwork
-from experiments.demo_clip.data import Batch, Composer, Keys, Shares, _assemble, _Picture, name_prompts
+from experiments.demo_clip import artwork, data
+from experiments.demo_clip.data import Batch, Composer, Keys, Shares, _assemble, _Picture, batches, name_prompts
 from experiments.demo_clip.heads import (
     ELEVATIONS_DEG,
     HELD_OUT_ELEVATIONS_DEG,
@@ -41,6 +41,47 @@ def test_a_batch_depends_on_seed_and_step_alone(small_world: Path, batch: Batch)
     assert torch.equal(again.pixels_BCHW, batch.pixels_BCHW) and again.captions == batch.captions
     assert torch.equal(again.positive_BK, batch.positive_BK) and torch.equal(again.ignored_BK, batch.ignored_BK)
     assert not torch.equal(other.pixels_BCHW, batch.pixels_BCHW)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_composed_ahead_are_the_same_and_in_order(composer: Composer, workers: int) -> None:
+    draws = [2, 0, 7, 5, 3]
+    found = list(batches(composer, 1, draws, SHARES, lambda texts: torch.tensor([len(t) for t in texts]), workers))
+    assert len(found) == len(draws)
+    for draw, (made, tokens) in zip(draws, found, strict=True):
+        expected = composer.batch(1, draw, SHARES)
+        assert torch.equal(made.pixels_BCHW, expected.pixels_BCHW) and made.captions == expected.captions
+        assert tokens.tolist() == [len(caption) for caption in expected.captions]
+
+
+def test_little_shared_memory_means_no_processes_but_the_same_batches(
+    composer: Composer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "_room_for_batches", lambda shares: 2)
+    monkeypatch.setattr(data, "DataLoader", None)  # would fail if it were used
+    ((made, _), *others) = batches(composer, 1, [4, 5, 6], SHARES, lambda texts: torch.zeros(1), workers=8)
+    assert torch.equal(made.pixels_BCHW, composer.batch(1, 4, SHARES).pixels_BCHW) and len(others) == 2
+
+
+def test_a_larger_batch_has_the_same_mixture() -> None:
+    larger = SHARES.times(3)
+    assert larger.total == 3 * SHARES.total and (larger.singles, larger.heads) == (24, 24)
+
+
+def test_captions_that_name_one_emoji_know_its_class(composer: Composer) -> None:
+    """A word for many ("a flag") and a caption of several things name none."""
+    for step in range(8):
+        made = composer.batch(4, step, SHARES)
+        named = 0
+        for column, number in enumerate(made.class_K.tolist()):
+            if number >= 0:
+                named += 1
+                emoji = composer.classes[number]
+                assert any(word in made.captions[column] for word in (emoji.name, *emoji.synonyms))
+                (row,) = np.flatnonzero(made.positive_BK[:, column].numpy())
+                assert made.class_B[row] == number
+        assert 0 < named <= SHARES.singles and len(made.class_K) == len(made.captions)
+        assert made.class_K[: len(CAPTIONS)].tolist() == [-1] * len(CAPTIONS)
 
 
 def test_shapes_and_ranges(batch: Batch) -> None:

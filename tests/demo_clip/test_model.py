@@ -8,9 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.errors import InputError
 from experiments.demo_clip.model import (
     Average,
     MatrixOptimizer,
+    TrainingModel,
+    adopt,
     build,
     contrastive_loss,
     encode_trimmed,
@@ -18,9 +21,10 @@ from experiments.demo_clip.model import (
     model_config,
     orthogonalised,
     tokenizer,
+    whiten_patches,
 )
 
-TEXTS = ["a dog", "a photo of an automobile on a road", "frontal view, level gaze, upright"] * 4
+TEXTS = ["a dog", "a photo of an automobile on a road", "frontal view, level gaze, upright", "a fragment"] * 6
 
 
 def tiny_config() -> dict:
@@ -129,6 +133,24 @@ def test_vectors_and_tables_move_exactly_as_under_adamw(model: open_clip.CLIP) -
     assert torch.allclose(ours.bias, theirs.bias, atol=1e-7)
 
 
+def test_a_long_table_moves_as_under_adamw_row_by_row() -> None:
+    """Rows that come later than others catch up with nothing: before their first gradient they had not moved."""
+    torch.manual_seed(5)
+    ours = torch.nn.ModuleDict({"token_embedding": torch.nn.Embedding(10_001, 3)})
+    table = ours["token_embedding"].weight
+    start = table.detach().clone()
+    theirs = torch.nn.Parameter(start.clone())
+    mine = MatrixOptimizer(ours, lr=0.01, weight_decay=0.1)
+    reference = torch.optim.AdamW([theirs], lr=0.01, betas=(0.9, 0.98), weight_decay=0.0)
+    for rows in ([1, 2], [2, 10_000], [7], [1], [2, 7]):
+        for parameter, optimizer in ((table, mine), (theirs, reference)):
+            optimizer.zero_grad()
+            (parameter[rows] * torch.tensor([1.0, -2.0, 3.0]) + parameter[rows].square()).sum().backward()
+            optimizer.step()
+    assert torch.allclose(table, theirs, atol=1e-6)
+    assert (table != start).any(dim=1).nonzero()[:, 0].tolist() == [1, 2, 7, 10_000]
+
+
 @pytest.mark.parametrize("shape", [(3, 20, 20), (2, 10, 40), (2, 40, 10)])
 def test_orthogonalised_matrices_keep_their_directions(shape: tuple[int, int, int]) -> None:
     torch.manual_seed(4)
@@ -159,3 +181,50 @@ def test_the_average_follows_slowly_and_starts_fast(model: open_clip.CLIP) -> No
     average.weights["logit_scale"] = before.clone()
     average.update(moved, step=10_000)
     assert average.weights["logit_scale"] == pytest.approx(float(before + 0.1), abs=1e-5)
+
+
+def test_a_whitened_patch_embedding_gives_every_detail_equal_strength() -> None:
+    torch.manual_seed(6)
+    config = model_config(width=192, layers=1)
+    model = build(config)
+    smooth = torch.nn.functional.interpolate(torch.rand(60, 3, 8, 8), size=64, mode="bicubic") * 2 - 1
+    pixels = smooth + 0.3 * torch.randn(60, 3, 64, 64)  # neighbours alike, and noise
+
+    def spread() -> float:
+        with torch.no_grad():
+            strength = model.visual.conv1(pixels).transpose(0, 1).flatten(1).std(dim=1)
+        return float(strength.max() / strength.median())
+
+    before = spread()
+    whiten_patches(model, pixels)
+    assert before > 1.5 and spread() < 1.1
+    filters = model.visual.conv1.weight.flatten(1)
+    directions = torch.nn.functional.normalize(filters, dim=1)
+    assert torch.allclose(directions @ directions.T, torch.eye(192), atol=1e-3)  # no two look for the same
+
+
+def test_an_exported_model_is_gone_on_with(tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    earlier, later = TrainingModel(tiny_config(), 3), TrainingModel(tiny_config(), 3)
+    export(earlier.clip.state_dict(), tiny_config(), tmp_path)
+    adopt(later, tmp_path, TEXTS[:3])
+    for name, weight in later.clip.state_dict().items():
+        assert torch.equal(weight, earlier.clip.state_dict()[name].half().float()), name
+    with torch.no_grad():
+        texts = later.clip.encode_text(tokenizer()(TEXTS[:3]), normalize=True)
+    assert torch.allclose(later.prototypes, texts, atol=1e-5)
+    with pytest.raises(InputError, match="another shape"):
+        adopt(TrainingModel(model_config(width=96, layers=1), 3), tmp_path, TEXTS[:3])
+
+
+def test_a_name_is_drawn_to_its_own_prototype_alone() -> None:
+    torch.manual_seed(8)
+    model = TrainingModel(tiny_config(), 3)
+    tokens = tokenizer()(TEXTS[:3])
+    out = model(torch.rand(4, 3, 64, 64), tokens, 1, 0.0, 0.0)
+    assert out.class_logits.shape == (4, 3) and out.text_class_logits.shape == (3, 3) and out.angles.shape == (1, 3)
+    sharpness = model.log_sharpness.exp()
+    assert out.text_class_logits.abs().max() <= sharpness + 1e-4  # cosines, sharpened
+    unit = torch.nn.functional.normalize
+    expected = sharpness * unit(out.texts, dim=-1) @ unit(model.prototypes, dim=-1).T
+    assert torch.allclose(out.text_class_logits, expected, atol=1e-5)

@@ -1,6 +1,7 @@
 """Training in miniature: interrupted and resumed it arrives where the uninterrupted run does."""
 
 import csv
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from core.errors import InputError
+from experiments.demo_clip import model
 from experiments.demo_clip.data import Composer, Shares
 from experiments.train_demo_clip import Plan, export, main, train
 
@@ -62,8 +64,9 @@ def test_another_plan_does_not_go_on_from_this_checkpoint(composer: Composer, tm
         with pytest.raises(InputError, match="another plan") as caught:
             run(tmp_path, composer, other)
         assert "--work_dir" in caught.value.next_step
-    longer = run(tmp_path, composer, replace(PLAN, steps=7), stop_at=3)  # more steps, while the rate is still level
-    assert longer["step"] == 3
+    # more steps, or a fall that begins earlier, while the rate is still level
+    longer = run(tmp_path, composer, replace(PLAN, steps=7, decay_share=0.5), stop_at=3)
+    assert longer["step"] == 3 and longer["plan"]["decay_share"] == 0.5
 
 
 def test_the_number_of_steps_is_fixed_once_the_learning_rate_falls(
@@ -78,6 +81,40 @@ def test_the_learning_rate_rises_stays_and_falls() -> None:
     plan = Plan(steps=1000, warmup_steps=100, decay_share=0.3, lr=1.0)
     assert plan.lr_at(0) == pytest.approx(0.01) and plan.lr_at(99) == plan.lr_at(700) == 1.0
     assert plan.lr_at(850) == pytest.approx(0.5) and 0 < plan.lr_at(999) < 0.01
+
+
+def test_with_the_learning_rate_falls_the_share_of_patches_left_out() -> None:
+    plan = Plan(steps=1000, decay_share=0.3, patch_dropout=0.6, last_patch_dropout=0.2, head_patch_dropout=0.4)
+    assert plan.dropout_at(0) == plan.dropout_at(700) == (0.6, 0.4)
+    assert plan.dropout_at(900) == pytest.approx((0.6, 0.4))  # a third of the rate is left
+    assert plan.dropout_at(950) == pytest.approx((0.4, 0.2))
+    assert plan.dropout_at(999) == pytest.approx((0.2, 0.0), abs=0.01)
+
+
+def test_batches_composed_by_other_processes_train_the_same(straight: dict, composer: Composer, tmp_path: Path) -> None:
+    path = train(tmp_path, PLAN, shares=SHARES, composer=composer, device="cpu", validate_every=0, workers=2)
+    assert torch.equal(
+        torch.load(path, weights_only=True)["average"]["text_projection"], straight["average"]["text_projection"]
+    )
+
+
+def test_a_training_goes_on_from_an_exported_model_and_says_so(
+    straight: dict, composer: Composer, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "earlier"
+    weights = model.export(straight["average"], straight["model_config"], earlier)
+    (earlier / "MODEL_CARD.md").write_text("# demo_clip\n\n- Seed 7; 6 of 6 planned steps\n")
+    plan = replace(PLAN, lr=0.0, weight_decay=0.0)
+    path = train(
+        tmp_path, plan, shares=SHARES, composer=composer, device="cpu", stop_at=1, validate_every=0, start_from=earlier
+    )
+    stored = torch.load(path, weights_only=True)
+    assert stored["plan"]["start_from"] == hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
+    assert stored["earlier"] == "Seed 7; 6 of 6 planned steps"
+    kept = stored["model"]["clip.visual.conv1.weight"]
+    assert torch.equal(kept, straight["average"]["visual.conv1.weight"].half().float())
+    with pytest.raises(InputError, match="no exported model to start from"):
+        train(tmp_path, plan, shares=SHARES, composer=composer, device="cpu", start_from=tmp_path / "absent")
 
 
 def test_commands_say_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
