@@ -88,9 +88,9 @@ class Pose:
             if not math.isfinite(number):
                 raise InputError(f"{name} is not a finite number.", next_step="Give an angle in degrees.")
             values.append(number)
-        used = checked_angles(values)[0].tolist()
-        changed = [(name, old, new) for name, old, new in zip(ANGLES, values, used, strict=True) if old != new]
-        return cls(*used, wrapped=tuple(changed))
+        yaw, pitch, roll = checked_angles(values)[0].tolist()
+        used = zip(ANGLES, values, (yaw, pitch, roll), strict=True)
+        return cls(yaw, pitch, roll, tuple((name, old, new) for name, old, new in used if old != new))
 
     @property
     def angles_13(self) -> np.ndarray:

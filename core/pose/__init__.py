@@ -6,6 +6,10 @@
     arms.py       the pose encoders by name
     encoders.py   yaw, pitch, roll → conditioning vectors: MLP, CLIP and their controls
     injection.py  a transformer block whose queries, keys and values take them
+    embedding.py  captions → CLIP's text embeddings, cached
+    audit.py      what an encoder makes of the space of poses
+    zero_shot.py  a picture of a head → the 45 captions ranked
+    poses_file.py a CSV of poses → captions and vectors, streaming
 
-Light modules, except the last two: importing them costs no torch.
+Light modules, except encoders and injection: importing them costs no torch.
 """

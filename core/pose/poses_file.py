@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import math
 import re
 import uuid
@@ -191,7 +192,7 @@ def read_blocks(poses: PosesFile) -> Iterator[Block]:
     """
     cells: list[list[str]] = []
     lines: list[int] = []
-    with poses.path.open(encoding="utf-8-sig", newline="") as file:
+    with poses.path.open("rb") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=poses.delimiter)
         header_due = poses.has_header
         try:
@@ -204,7 +205,7 @@ def read_blocks(poses: PosesFile) -> Iterator[Block]:
                 cells.append(row)
                 lines.append(reader.line_num)
                 if len(cells) == BLOCK_ROWS:
-                    yield _block(poses, cells, lines, file.buffer.tell())
+                    yield _block(poses, cells, lines, raw.tell())
                     cells, lines = [], []
         except (csv.Error, UnicodeDecodeError) as error:
             reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"is no CSV ({error})"

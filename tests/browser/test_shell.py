@@ -24,7 +24,7 @@ def test_four_tabs_in_the_language_of_the_browser(visit: Visit, language: str) -
     header = visitor.page.locator("#header header").bounding_box()
     assert header is not None and header["height"] < 70 and header["width"] > 1300, "the style sheet is there"
     visitor.tab(TABS[language][2])
-    visitor.see({"en": "head pose", "zh": "头部姿态"}[language])
+    visitor.see({"en": "Straight ahead", "zh": "回到正前方"}[language])
 
 
 def test_the_language_switch_changes_everything_and_lasts(visit: Visit) -> None:

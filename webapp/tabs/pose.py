@@ -514,7 +514,7 @@ def _wire_downloads(parts: Parts, services: Services) -> None:
 
 
 def _example_thumbnails() -> list[tuple[str, str]]:
-    drawn = data_uri(rendered_head(Pose(**FIRST_POSE), 96))
+    drawn = data_uri(rendered_head(Pose.read(FIRST_POSE), 96))
     photos = [(name, data_uri(figures.shown_size(example_head(name), 96))) for name in EXAMPLE_HEADS]
     return [(RENDERED, drawn), *photos]
 
