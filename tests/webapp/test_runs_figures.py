@@ -22,9 +22,11 @@ from core.runs.checkpoint import direction_of
 from core.settings import Settings
 from webapp import comparing
 from webapp.comparing import Library, View
+from webapp.figures import run_costs
 from webapp.figures import run_panels as panels
 from webapp.figures import runs as figures
 from webapp.figures.drawing import Drawing
+from webapp.figures.table_files import table_text
 from webapp.text import say
 
 EVIL = "<img src=x onerror=alert(1)>&'\""
@@ -387,6 +389,7 @@ def test_smoothing_leaves_the_raw_curve_to_be_seen() -> None:
     drawing, _ = drawn(experiment(clip=4.5), draw="runs", smooth=0.9, curves=("val/nme",))
     faint = [trace for trace in drawing.figure.data if trace.opacity and trace.opacity < 0.5]
     assert len(faint) == 16
+    assert not any(trace.showlegend for trace in faint)
     assert len(drawing.figure.data) == 32
 
 
@@ -498,7 +501,7 @@ def test_no_runs_no_curves_but_words() -> None:
 
 
 def test_cost_is_told_from_what_was_logged() -> None:
-    (cost,) = figures.costs(experiment(), comparing.arms_of(experiment(), ("pose_encoder",)))
+    (cost,) = run_costs.costs(experiment(), comparing.arms_of(experiment(), ("pose_encoder",)))
     assert (cost.runs, cost.samples_per_s, cost.parameters) == (8, 200.0, 1_000_000.0)
     assert cost.seconds_per_epoch == pytest.approx(5.0), "half a second a step, ten steps an epoch"
     assert cost.peak_memory_bytes is None
@@ -518,7 +521,7 @@ def test_cost_is_told_from_what_was_logged() -> None:
 )
 def test_usual_names_and_units_are_known(name: str, value: float, field: str, expected: float) -> None:
     run = make_run("m", {"a": 1}, 1, metrics={name: Series(np.arange(1), np.array([float(value)]))})
-    (cost,) = figures.costs([run], {"m": "m"})
+    (cost,) = run_costs.costs([run], {"m": "m"})
     assert getattr(cost, field) == pytest.approx(expected)
 
 
@@ -527,7 +530,7 @@ def test_the_front_beats_all_others_and_no_one_beats_the_front(
     points: list[tuple[int, int]], more_cost: bool, lower_quality: bool
 ) -> None:
     cost, quality = [float(x) for x, _ in points], [float(y) for _, y in points]
-    front = figures.pareto_front(cost, quality, more_cost=more_cost, lower_quality=lower_quality)
+    front = run_costs.pareto_front(cost, quality, more_cost=more_cost, lower_quality=lower_quality)
 
     def beats(a: int, b: int) -> bool:
         x = cost[a] >= cost[b] if more_cost else cost[a] <= cost[b]
@@ -545,7 +548,9 @@ def test_the_scatter_marks_the_front() -> None:
     view = view_of(runs)
     arms = comparing.arms_of(runs, view.group_by)
     report = comparing.judge(runs, view)
-    drawing = figures.scatter(report, figures.costs(runs, arms), "seconds_per_epoch", figures.colours_of(arms), "en")
+    drawing = run_costs.scatter(
+        report, run_costs.costs(runs, arms), "seconds_per_epoch", figures.colours_of(arms), "en"
+    )
     assert isinstance(drawing, Drawing)
     front, mlp, clip = drawing.figure.data
     assert list(front.x) == list(mlp.x), "the same cost and better: mlp alone"
@@ -556,8 +561,8 @@ def test_the_scatter_marks_the_front() -> None:
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.text("abc_", min_size=1, max_size=24)), max_size=14))
 def test_no_name_in_the_scatter_covers_another(points: list[tuple[float, float, str]]) -> None:
     x, y, names = ([point[part] for point in points] for part in range(3))
-    places = figures.label_places(x, y, names, (-0.2, 1.2), (-0.2, 1.2))
-    width, height = figures.PLOT_PX
+    places = run_costs.label_places(x, y, names, (-0.2, 1.2), (-0.2, 1.2))
+    width, height = run_costs.PLOT_PX
     boxes = []
     for at_x, at_y, name, place in zip(x, y, names, places, strict=True):
         if not place:
@@ -572,7 +577,7 @@ def test_no_name_in_the_scatter_covers_another(points: list[tuple[float, float, 
 
 
 def test_a_name_alone_stands_above_its_point() -> None:
-    assert figures.label_places([0.5], [0.5], ["mlp"], (0, 1), (0, 1)) == ["top center"]
+    assert run_costs.label_places([0.5], [0.5], ["mlp"], (0, 1), (0, 1)) == ["top center"]
 
 
 # ------------------------------------------------------------------ tables as files
@@ -580,15 +585,15 @@ def test_a_name_alone_stands_above_its_point() -> None:
 
 def test_csv_comes_back_and_no_cell_is_a_formula() -> None:
     rows = [["=cmd|' /C calc'!A0", "−0.5"], ['a,b\n"c"', "+1"], ["@x", "-0.1 to 2"]]
-    text = figures.table_text(["run", "value"], rows, "csv")
+    text = table_text(["run", "value"], rows, "csv")
     back = list(csv.reader(io.StringIO(text.lstrip("\ufeff"))))
     assert back == [["run", "value"], ["'=cmd|' /C calc'!A0", "-0.5"], ['a,b\n"c"', "+1"], ["'@x", "'-0.1 to 2"]]
 
 
 def test_markdown_and_latex_take_names_literally() -> None:
     rows = [["a|b_<i>", "50 %"]]
-    assert "a\\|b\\_&lt;i&gt;" in figures.table_text(["run", "x"], rows, "md")
-    latex = figures.table_text(["run_1", "x"], [["\\input{x} & 5%", "~"]], "tex")
+    assert "a\\|b\\_&lt;i&gt;" in table_text(["run", "x"], rows, "md")
+    latex = table_text(["run_1", "x"], [["\\input{x} & 5%", "~"]], "tex")
     assert r"\textbackslash{}input\{x\} \& 5\% & \textasciitilde{}" in latex
     assert r"run\_1 & x \\" in latex
 

@@ -16,7 +16,8 @@ from typing import Any
 from core.runs import Comparison, Problem, Report, Run, config_differences, config_text
 from core.runs.statistics import MIN_PAIRS, smallest_p_value
 from webapp.figures.drawing import shorten
-from webapp.figures.runs import GREY, ArmCost, cost_text
+from webapp.figures.run_costs import ArmCost, cost_text
+from webapp.figures.runs import GREY
 from webapp.text import Language, say
 from webapp.text.errors import translated
 

@@ -34,8 +34,10 @@ from core.runs import (
 from webapp import comparing, errors
 from webapp.api import runs as api
 from webapp.comparing import COSTS, MAX_CURVES, PRESET, UPLOAD_ID, Library, View
+from webapp.figures import run_costs
 from webapp.figures import run_panels as panels
 from webapp.figures import runs as figures
+from webapp.figures.table_files import table_text
 from webapp.plot import Plot
 from webapp.run_parts import LiveBar, RunTable, SaveButtons
 from webapp.services import Services
@@ -477,8 +479,8 @@ def _controls(parts: Parts, window: Window, view: View, language: Language, *, a
 # ------------------------------------------------------------------ what is shown
 
 
-def _costs(runs: Sequence[Run], view: View) -> list[figures.ArmCost]:
-    return figures.costs(runs, comparing.arms_of(runs, view.group_by))
+def _costs(runs: Sequence[Run], view: View) -> list[run_costs.ArmCost]:
+    return run_costs.costs(runs, comparing.arms_of(runs, view.group_by))
 
 
 def _judged(parts: Parts, window: Window, view: View, language: Language) -> Updates:
@@ -527,10 +529,10 @@ def _curves(parts: Parts, window: Window, view: View, language: Language) -> Upd
 def _cost(parts: Parts, window: Window, view: View, report: Report | None, language: Language) -> Updates:
     runs = window.runs.runs
     arms = comparing.arms_of(runs, view.group_by)
-    costs = figures.costs(comparing.taking_part(runs, view), arms)
+    costs = run_costs.costs(comparing.taking_part(runs, view), arms)
     known = any(getattr(arm, cost) is not None for arm in costs for cost in COSTS)
     return {
-        parts.scatter: figures.scatter(report, costs, view.cost, figures.colours_of(arms), language),
+        parts.scatter: run_costs.scatter(report, costs, view.cost, figures.colours_of(arms), language),
         parts.cost_table: panels.html_table(*panels.cost_rows(costs, language)) if known else "",
     }
 
@@ -654,7 +656,7 @@ def _wire_files(parts: Parts, services: Services) -> None:
                 report, _ = _verdict(part, view, language)
                 headings, rows = _rows(name, part, report, view, language)
                 path = services.new_folder() / f"{name}.{kind}"
-                path.write_text(figures.table_text(headings, rows, kind), encoding="utf-8", newline="")
+                path.write_text(table_text(headings, rows, kind), encoding="utf-8", newline="")
                 return str(path)
 
         return write
