@@ -29,6 +29,7 @@ from experiments.bifusion.plan import Plan, assignments, read_arms
 if TYPE_CHECKING:
     import torch
 
+    from core.fusion.bifusion import Enhanced2DEncoder
     from experiments.bifusion.data import Batch, FrameBank
     from experiments.bifusion.model import Outputs, Segmenter
 
@@ -148,7 +149,7 @@ class _Trainer:
         classes = len(self.banks["train"].class_names)
         dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[plan.precision]
         self.raw: Segmenter = Segmenter(classes, fusion, dtype=dtype, seed=plan.seed)
-        self.tokens = {split: self._tokens(bank) for split, bank in self.banks.items()}
+        self.tokens = {split: self._tokens(split, place) for split in self.banks}
         groups = self._groups()
         optimizer = torch.optim.AdamW(groups, weight_decay=plan.weight_decay)
         self.parameters = sum(weight.numel() for group in groups for weight in group["params"])
@@ -265,21 +266,23 @@ class _Trainer:
 
     # -------------------------------------------------------------------------------------------------------- set up
 
-    def _tokens(self, bank: FrameBank) -> torch.Tensor | None:
+    def _tokens(self, split: str, place: Place) -> torch.Tensor | None:
         """What the frozen part of the ViT makes of every image, computed once: exact, because it never changes.
 
         None without fusion. With the whole ViT in training there is nothing to keep: then the pixels.
         """
-        import torch
-
         if self.raw.fusion is None:
             return None
-        encoder = self.raw.fusion.image_encoder.to(self.fabric.device)
-        pixels_FCHW = bank.pixels_FCHW.to(self.fabric.device)
+        pixels_FCHW = self.banks[split].pixels_FCHW
+        encoder = self.raw.fusion.image_encoder
         if encoder.trains_all:
-            return pixels_FCHW
-        with torch.no_grad():
-            return torch.cat([encoder.frozen_tokens(pixels) for pixels in pixels_FCHW.split(32)])
+            return pixels_FCHW.to(self.fabric.device)
+        key = (self.plan.model, self.plan.trainable_blocks, split, place)
+        if key not in _kept_tokens:
+            if len(_kept_tokens) > 8:
+                _kept_tokens.clear()
+            _kept_tokens[key] = _frozen_tokens(encoder.to(self.fabric.device), pixels_FCHW.to(self.fabric.device))
+        return _kept_tokens[key].to(self.fabric.device)
 
     def _vit_weights(self) -> list[torch.nn.Parameter]:
         if self.raw.fusion is None:
@@ -341,6 +344,16 @@ class _Trainer:
         self.step, self.bad = stored["step"], stored["bad"]
         self.fabric.print(f"{self.plan.run_name}: going on after epoch {stored['epoch']}", file=sys.stderr)
         return int(stored["epoch"])
+
+
+_kept_tokens: dict[tuple[object, ...], torch.Tensor] = {}  # over the runs of one command
+
+
+def _frozen_tokens(encoder: Enhanced2DEncoder, pixels_FCHW: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    with torch.no_grad():
+        return torch.cat([encoder.frozen_tokens(pixels) for pixels in pixels_FCHW.split(32)])
 
 
 class _Held:
