@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -19,7 +18,7 @@ _TENSORBOARD = re.compile(r"(?:run-)?(?P<run>.*?)-?tag-(?P<tag>.+)")
 _WANDB_SPAN = re.compile(r"__(MIN|MAX)$")
 
 
-def with_tag_of_name(series: Mapping[str, Series], path: str) -> Mapping[str, Series]:
+def with_tag_of_name(series: dict[str, Series], path: str) -> dict[str, Series]:
     """TensorBoard's CSV: its one series under the tag that the file is named after. Anything else as it is."""
     export = _TENSORBOARD.fullmatch(PurePosixPath(path).stem)
     return {clean_text(export["tag"]): series["Value"]} if export and list(series) == ["Value"] else series
