@@ -236,6 +236,12 @@ def test_no_template_hides_another() -> None:
         assert in_chinese(english.format(**values)) == without_kinds(chinese).format(**values)
 
 
+def test_what_stands_before_and_after_a_value_does_not_overlap() -> None:
+    template = _taken_apart("to be {name} be", "")
+    assert template.values("to be be") is None
+    assert template.values("to be  be") == {"name": ""}
+
+
 def test_values_are_carried_over_as_they_are() -> None:
     assert in_chinese("Unknown dtype '{0}{name:words}{'.") == "没有名为 '{0}{name:words}{' 的数据类型。"
     assert in_chinese("There is no mode '<b>&\n'.") == "没有名为 '<b>&\n' 的模式。"

@@ -29,6 +29,8 @@ SENTENCES: dict[str, str] = {
     "Give one as `image`.": "请通过 `image` 提供。",
     "Give `mask` or `components`, not both.": "`mask` 与 `components` 只能提供其一。",
     "`{group}` is a list of prompts, a preset's name, or null.": "`{group}` 须为提示词列表、词表名称或 null。",
+    "`{name}` is an object of numbers by name, or null.": "`{name}` 须为按名称给出数值的对象，或 null。",
+    "Names: {names}.": "可用名称：{names}。",
     "`models` is a list of model ids, or one string with commas.": (
         "`models` 须为模型 id 的列表，或以逗号分隔的字符串。"
     ),
