@@ -56,6 +56,11 @@ _PUBLIC = {
     "encode_pose": ("core.pose.embedding", "embed_poses"),
     "guess_pose": ("core.pose.zero_shot", "zero_shot"),
     "PoseWording": ("core.pose.embedding", "Wording"),
+    "build_pose_encoder": ("core.pose.encoders", "build_pose_encoder"),
+    "MLPPoseEncoder": ("core.pose.encoders", "MLPPoseEncoder"),
+    "CLIPPoseEncoder": ("core.pose.encoders", "CLIPPoseEncoder"),
+    "HybridPoseEncoder": ("core.pose.encoders", "HybridPoseEncoder"),
+    "PoseBlock": ("core.pose.injection", "PoseBlock"),
 }
 
 __all__ = sorted(_PUBLIC)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -360,3 +362,8 @@ def test_a_custom_model_with_a_problem_says_so(tmp_path: Path) -> None:
     (tmp_path / "custom" / "broken").mkdir(parents=True)
     with pytest.raises((WeightsInvalid, Unsupported)):
         CLIPPoseEncoder(OUT, "custom_broken", "cpu", weights_dir=tmp_path)
+
+
+def test_the_arms_are_listed_without_torch() -> None:
+    code = "import sys, core.pose.arms, core.pose.angles, core.pose.text; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
