@@ -314,7 +314,8 @@ def guess_panel(guess: PoseGuess, seen_HWC: np.ndarray, language: Language) -> s
     return (
         f'<div class="ps-guess"><div class="ps-who"><img src="{data_uri(seen_HWC)}" alt=""><div>'
         f'<span>{word("photo_best")}</span><p class="ps-words"><q>{text(guess.caption)}</q></p>'
-        f"<p>{text(facts)}</p></div></div>"
+        f'<p>{text(facts)}</p><button type="button" class="ps-button" data-name="{best[0]}">'
+        f"{word('photo_take')}</button></div></div>"
         f'<div class="ps-angles">{angles}</div>'
         f'<div class="vz-scroll"><table class="ps-ranks"><thead><tr><th>{word("photo_rank")}</th>'
         f'<th>{word("caption")}</th><th colspan="2">{word("photo_probability")}</th><th>{word("cosine")}</th></tr>'

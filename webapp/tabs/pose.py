@@ -246,6 +246,7 @@ def _lay_out_pose(parts: Parts) -> None:
         with gr.Column(scale=1, min_width=320, elem_classes="vz-card"):
             _heading("pose_caption")
             parts.caption = _html("ps-caption")
+            parts.statistics = _html("ps-statistics")
         with gr.Column(scale=1, min_width=320, elem_classes="vz-card"):
             _heading("pose_map")
             parts.map = Plot(height_px=270, elem_id="ps-map")
@@ -253,8 +254,7 @@ def _lay_out_pose(parts: Parts) -> None:
     with gr.Row(equal_height=True):
         with gr.Column(scale=1, min_width=320, elem_classes="vz-card"):
             _heading("pose_embedding")
-            parts.embedding = Plot(height_px=170, elem_id="ps-embedding")
-            parts.statistics = _html("ps-statistics")
+            parts.embedding = Plot(height_px=250, elem_id="ps-embedding")
             with gr.Row(elem_id="ps-downloads"):
                 _heading("pose_download")
                 parts.downloads = {
@@ -300,7 +300,11 @@ def _lay_out_photo(parts: Parts) -> None:
                 _hint("pose_photo_hint")
             with gr.Column(scale=7, min_width=320):
                 parts.photo_status = _html("ps-photo-status")
-                parts.guess = _html("ps-guess")
+                parts.guess = _html(
+                    "ps-guess",
+                    head=static_files.script_and_style("pose"),
+                    js_on_load="WorkbenchPose.mountExamples(element, trigger);",
+                )
 
 
 def _lay_out_audit(parts: Parts) -> None:
@@ -415,6 +419,15 @@ def _wire_pose(parts: Parts, services: Services, shelf: EncoderShelf) -> None:
         pose = {"yaw": float(looked.yaw_deg[column]), "pitch": float(looked.pitch_deg[row])}
         return {parts.dials: {**pose, "roll": looked.asked.pose.roll}}
 
+    def to_guess(event: gr.EventData) -> Updates:
+        """The middle of the bins of the caption that fits a photo best."""
+        from core.pose.encoders import CENTRE_POSES_DEG
+
+        name = event._data.get("name") if isinstance(event._data, dict) else None
+        if not (isinstance(name, str) and name.isdecimal() and int(name) < len(CENTRE_POSES_DEG)):
+            return {parts.dials: gr.skip()}
+        return {parts.dials: dict(zip(FIRST_POSE, CENTRE_POSES_DEG[int(name)].tolist(), strict=True))}
+
     inputs, outputs = _pose_inputs(parts), _pose_outputs(parts)
     first = [
         *(parts.status, parts.head, parts.model, parts.model_note, parts.examples, parts.audit, parts.guess),
@@ -424,6 +437,7 @@ def _wire_pose(parts: Parts, services: Services, shelf: EncoderShelf) -> None:
     controls = [parts.dials, parts.mode, parts.expression, parts.light, parts.template, parts.model, parts.device]
     gr.on([*(control.input for control in controls), parts.encoder.input], changed, inputs, outputs, **FOLLOWING)
     parts.map.select(to_place, {parts.looked}, [parts.dials], **AT_ONCE).then(changed, inputs, outputs, **FOLLOWING)
+    parts.guess.click(to_guess, None, [parts.dials], **AT_ONCE).then(changed, inputs, outputs, **FOLLOWING)
 
 
 def _pose_outputs(parts: Parts) -> list[Any]:

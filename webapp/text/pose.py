@@ -10,7 +10,6 @@ _BOTH: dict[str, tuple[str, str]] = {
     "pose_yaw_seen": ("from above", "俯视"),
     "pose_pitch_seen": ("from the side", "侧视"),
     "pose_roll_seen": ("from the front", "正视"),
-    "pose_degrees": ("degrees", "度"),
     "pose_reset": ("Straight ahead", "回到正前方"),
     "pose_frame": (
         "As the viewer sees it: yaw > 0 turns the nose (red) to image right, pitch > 0 up, roll > 0 tips the top of "
