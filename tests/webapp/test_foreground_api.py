@@ -88,6 +88,16 @@ def test_boxes_bad_ones_named_and_unbalanced_lists_said(call):
     assert {"lists_unbalanced", "branch_dead"} <= {notice["code"] for notice in made["notices"]}
 
 
+def test_grey_thresholds_and_the_leak_are_options(call, mask):
+    options = {"treatment_options": {"grey": 0, "gain": 1.0}, "rule": {"negative_above": 1, "likely_above": 1}}
+    made = call(mask=handle_file(mask), margin=0.3, leak=True, **options)
+    assert made["treatment"] == {"name": "original", "alpha": 0.4, "grey": 0, "gain": 1.0, "blur": 0.05}
+    assert {row["semantic_multiplier"] for row in made["components"]} <= {0.5, 2.0}, "the thresholds in between are out"
+    assert len(made["mask_leak"]) == 2 * 4
+    moved = {one["treatment"]: one["moved"] for one in made["mask_leak"]}
+    assert moved["original"] == {"inverted": 0, "noise": 0} and moved["raw_crop"] != moved["original"]
+
+
 def test_without_components_some_are_proposed(call):
     made = call()
     assert len(made["components"]) > 3
@@ -123,6 +133,9 @@ def test_five_thousand_boxes_all_get_their_scores(call):
         ({"model": "efficientnet_lite0"}, "text tower"),
         ({"model": "openai_clip_vit_b32"}, "python -m core models fetch openai_clip_vit_b32"),
         ({"margin": 7}, "margin"),
+        ({"treatment_options": {"sepia": 1}}, "Names: alpha, grey, gain, blur"),
+        ({"treatment_options": {"alpha": 2}}, "alpha must lie in 0..1"),
+        ({"rule": {"likely_above": "high"}}, "likely_above"),
     ],
 )
 def test_what_makes_no_sense_is_answered_in_words(call, options, message):

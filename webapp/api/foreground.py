@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import gradio as gr
 
@@ -24,14 +25,18 @@ from core.errors import InputError, WorkbenchError
 from core.foreground import export
 from core.foreground.components import ComponentSet, from_json
 from core.foreground.explain import explain as explain_scores
+from core.foreground.leak import mask_leak
 from core.foreground.pipeline import FeatureCache, ForegroundRequest, Picture, default_model
 from core.foreground.prompts import PRESETS, PromptSet, parse, preset
+from core.foreground.scoring import Rule
 from core.foreground.treatments import Treatment
 from core.types import Progress
 from webapp import errors
 from webapp.foregrounding import LIMITS, from_file, open_picture, run
 from webapp.services import COMPUTE, COMPUTE_LIMIT, Services
 from webapp.uploads import Upload, UploadImage, Uploads
+
+Settable = TypeVar("Settable", Treatment, Rule)
 
 
 def build(services: Services, cache: FeatureCache) -> None:
@@ -52,6 +57,9 @@ def build(services: Services, cache: FeatureCache) -> None:
         margin: float = 0.0,
         device: str = "auto",
         explain: bool = False,
+        treatment_options: Any = None,
+        rule: Any = None,
+        leak: bool = False,
         request: gr.Request = None,  # type: ignore[assignment]  # Gradio always gives it
     ) -> Iterator[dict[str, Any]]:
         with errors.shown(services.language(request)):
@@ -67,9 +75,10 @@ def build(services: Services, cache: FeatureCache) -> None:
                         _prompts(neutral, default.neutral, "neutral"),
                     ),
                     templates=templates,  # type: ignore[arg-type]
-                    treatment=Treatment(treatment),  # type: ignore[arg-type]
+                    treatment=_with(Treatment(treatment), treatment_options, "treatment_options"),  # type: ignore[arg-type]
                     margin=float(margin),
                     mode=mode,  # type: ignore[arg-type]
+                    rule=_with(Rule(), rule, "rule"),
                     device=device,
                 )
                 limits = services.settings.web_limits
@@ -79,14 +88,18 @@ def build(services: Services, cache: FeatureCache) -> None:
                 with closing(steps):
                     for step in steps:
                         if isinstance(step, Progress):
-                            yield {"progress": {"stage": step.stage, "done": step.done, "total": step.total}}
+                            yield _progress(step)
                         else:
                             step.forget()
-                            outcome = step.outcome
-                            reasons = None
+                            outcome, reasons, leaks = step.outcome, None, None
                             if explain:
                                 reasons = explain_scores(outcome.scores, mode=wanted.mode, rule=wanted.rule)
-                            yield export.document(outcome, image=step.name, explanation=reasons)
+                            if leak:
+                                with closing(mask_leak(picture, step.given, wanted, services.manager)) as looks:  # type: ignore[type-var]
+                                    for leaks in looks:
+                                        if isinstance(leaks, Progress):
+                                            yield _progress(leaks)
+                            yield export.document(outcome, image=step.name, explanation=reasons, leaks=leaks)
             except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
                 raise gr.Error(str(error), print_exception=False) from None
 
@@ -105,12 +118,15 @@ def build(services: Services, cache: FeatureCache) -> None:
         margin = gr.Number(0.0, label="margin: 0..2 of the box's longer side")
         device = gr.Textbox(services.settings.device, label="device: auto, cpu, gpu, cuda:N, mps")
         explain = gr.Checkbox(False, label="explain: add shares and what would change")
+        treatment_options = gr.JSON(label="treatment_options: {alpha, grey, gain, blur}, any of them, or null")
+        rule = gr.JSON(label="rule: {negative_above, positive_above, negative_below, likely_above …}, or null")
+        leak = gr.Checkbox(False, label="leak: add how far each score depends on what lies outside the mask")
         scores = gr.JSON(label="scores")
         gr.Button().click(
             score_foreground,
             [
                 *(image, mask, components, positive, negative, neutral, model, treatment, mode, templates, margin),
-                *(device, explain),
+                *(device, explain, treatment_options, rule, leak),
             ],
             scores,
             api_name="score_foreground",
@@ -134,6 +150,22 @@ def _given(
     if components is None or components == "":
         return None
     return from_json(components, picture.image_hw, image_name=name, limits=LIMITS)
+
+
+def _progress(step: Progress) -> dict[str, Any]:
+    return {"progress": {"stage": step.stage, "done": step.done, "total": step.total}}
+
+
+def _with(plain: Settable, given: Any, name: str) -> Settable:
+    """The dataclass with the numbers that were given by name."""
+    if given is None or given == "":
+        return plain
+    known = [field.name for field in fields(plain) if field.type == "float"]
+    if not isinstance(given, dict) or not all(
+        key in known and isinstance(value, (int, float)) and not isinstance(value, bool) for key, value in given.items()
+    ):
+        raise InputError(f"`{name}` is an object of numbers by name, or null.", next_step=f"Names: {', '.join(known)}.")
+    return replace(plain, **given)
 
 
 def _prompts(given: Any, default: tuple[str, ...], group: str) -> tuple[str, ...]:

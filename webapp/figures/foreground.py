@@ -37,6 +37,8 @@ SCENE_PX = 1024
 HEAT_PX = 224
 BOXES_SHOWN = 400
 """Boxes on the picture: the best ranked. More would hide the photo."""
+TAGS_FOR_ALL = 16
+"""Up to so many components each has its tag on the picture; of more, background has none."""
 OUTLINES_SHOWN = 1000
 """Masks whose outline is drawn; the others show their box."""
 ROWS_SHOWN = 2000
@@ -153,8 +155,8 @@ def annotated(picture: Picture, outcome: ForegroundResult) -> bytes:
 
     image = Image.fromarray(picture.rgb_HWC)
     draw = ImageDraw.Draw(image)
-    unit_px = max(1, round(max(image.size) / 400))
-    font = ImageFont.load_default(size=10 + 3 * unit_px)
+    unit_px = max(2, round(max(image.size) / 400))
+    font = ImageFont.load_default(size=8 + 3 * unit_px)
     which = levels(outcome)
     for row in sorted(range(len(outcome.components)), key=lambda row: -_box_area(outcome, row)):
         x0, y0, x1, y1 = outcome.components[row].box_xyxy_px
@@ -166,8 +168,10 @@ def annotated(picture: Picture, outcome: ForegroundResult) -> bytes:
             draw.line(
                 list(map(tuple, np.minimum(polygon, [x1 - 1, y1 - 1]))), fill=colour, width=unit_px, joint="curve"
             )
-        words = f"{outcome.ids[row][:24]} ×{float(outcome.scores.multiplier_B[row]):g}"
-        words = words.encode("ascii", "replace").decode()  # the built-in font has no other letters
+        if len(which) > TAGS_FOR_ALL and which[row] == "background":
+            continue  # dozens of tags would hide the photo
+        name = outcome.ids[row][:24].encode("ascii", "replace").decode()  # the built-in font has no other letters
+        words = f"{name} x{float(outcome.scores.multiplier_B[row]):g}"
         left, top, right, bottom = draw.textbbox((x0 + unit_px, y0 + unit_px), words, font=font)
         draw.rectangle((left - unit_px, top - unit_px, right + unit_px, bottom + unit_px), fill=colour)
         draw.text((x0 + unit_px, y0 + unit_px), words, fill="white", font=font)

@@ -100,6 +100,7 @@ class Parts:
     alpha: gr.Slider
     grey: gr.Slider
     gain: gr.Slider
+    blur: gr.Slider
     device: gr.Dropdown
     advanced: gr.Accordion
     run: gr.Button
@@ -317,6 +318,7 @@ def _lay_out_advanced(parts: Parts, services: Services) -> None:
     parts.alpha = gr.Slider(0, 1, value=plain.alpha, step=0.05, label=label("foreground_alpha"))
     parts.grey = gr.Slider(0, 255, value=plain.grey, step=1, label=label("foreground_grey"))
     parts.gain = gr.Slider(0.5, 2, value=plain.gain, step=0.05, label=label("foreground_gain"))
+    parts.blur = gr.Slider(0, 0.3, value=plain.blur, step=0.01, label=label("foreground_blur"))
     parts.device = gr.Dropdown(
         list(dict.fromkeys(["auto", "cpu", "gpu", services.settings.device])),
         value=services.settings.device,
@@ -532,7 +534,8 @@ def with_presets(text: str, names: list[str], group: Group) -> str:
 def _inputs(parts: Parts) -> set[Any]:
     return {
         *(parts.image, parts.source, parts.pad, parts.file, parts.boxes, parts.model, parts.treatment, parts.mode),
-        *(parts.templates, parts.margin, parts.alpha, parts.grey, parts.gain, parts.device, parts.heat_method),
+        *(parts.templates, parts.margin, parts.device, parts.heat_method),
+        *(parts.alpha, parts.grey, parts.gain, parts.blur),
         *parts.prompts.values(),
         *parts.thresholds.values(),
         *(parts.ticket, parts.chosen),
@@ -553,7 +556,8 @@ def _request(parts: Parts, values: Values) -> ForegroundRequest:
         prompts=_prompts(parts, values),
         templates=values[parts.templates],
         treatment=Treatment(
-            values[parts.treatment], float(values[parts.alpha]), float(values[parts.grey]), float(values[parts.gain])
+            values[parts.treatment],
+            *(float(values[slider]) for slider in (parts.alpha, parts.grey, parts.gain, parts.blur)),
         ),
         margin=float(values[parts.margin]),
         mode=_core_mode(values[parts.mode]),

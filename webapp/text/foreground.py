@@ -58,6 +58,7 @@ _BOTH: dict[str, tuple[str, str]] = {
     "foreground_alpha": ("Soft mask: α", "柔和掩码：α"),
     "foreground_grey": ("Grey outside", "外部灰度"),
     "foreground_gain": ("Gain inside", "内部增益"),
+    "foreground_blur": ("Blurred outside: sigma, of the crop's shorter side", "外部模糊：σ（占裁剪短边的比例）"),
     "foreground_device": ("Device", "设备"),
     "foreground_run": ("Score", "开始评分"),
     "foreground_stop": ("Stop", "停止"),
