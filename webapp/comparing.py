@@ -359,8 +359,9 @@ def arms_of(runs: Iterable[Run], group_by: Sequence[str]) -> dict[str, str]:
 def matching(runs: Sequence[Run], search: str) -> list[Run]:
     """The runs that every word of `search` fits.
 
-    A word is part of a name, status or config value; `key=value`, `key=one|other`, `key!=value`, `key<number` and
-    `key>number` ask a config key; a leading `-` turns a word round. Case does not matter.
+    A word, or one of several (`mlp|clip`), is part of a name, status or config value; `key=value`, `key=one|other`,
+    `key!=value`, `key<number` and `key>number` ask a config key; a leading `-` turns a word round. Case does not
+    matter.
     """
     tests = [_test(word) for word in search.lower().split()[:50]]
     return [run for run in runs if all(test(run) for test in tests)]
@@ -372,8 +373,11 @@ def _test(word: str) -> Any:
         return lambda run: not inner(run)
     asked = re.fullmatch(r"([^=<>!]+)(!=|=|<|>)(.*)", word)
     if asked is None:
+        parts = word.split("|")
         return lambda run: any(
-            word in text.lower() for text in (run.name, run.status, *map(config_text, run.config.values()))
+            part in text.lower()
+            for text in (run.name, run.status, *map(config_text, run.config.values()))
+            for part in parts
         )
     key, sign, wanted = asked.groups()
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -245,6 +246,12 @@ class Paired:
     spread: float | None
 
 
+@lru_cache(maxsize=1_000)
+def _p_value_of(differences: tuple[float, ...]) -> float:
+    """Kept: a page that is drawn again asks again, and above EXACT_UP_TO_PAIRS the answer takes a tenth of a second."""
+    return float(paired_p_values(np.asarray(differences)))
+
+
 def compare_pairs(differences_N: np.ndarray) -> Paired:
     """Everything that the differences of one arm to the baseline say by themselves. Values are finite."""
     differences = np.asarray(differences_N, dtype=np.float64)
@@ -257,7 +264,7 @@ def compare_pairs(differences_N: np.ndarray) -> Paired:
         pairs=pairs,
         difference=float(differences.mean()) if pairs else math.nan,
         interval=interval,
-        p_value=float(paired_p_values(differences)) if pairs >= MIN_PAIRS else None,
+        p_value=_p_value_of(tuple(differences.tolist())) if pairs >= MIN_PAIRS else None,
         effect=effect_size(differences),
         spread=float(differences.std(ddof=1)) if pairs >= 2 else None,
     )

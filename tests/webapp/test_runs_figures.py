@@ -255,6 +255,7 @@ def test_pose_encoder_makes_the_arms_else_the_first_key_that_differs_and_is_no_s
         ("gone=1", 0),
         ("(a+)+$ [", 0),
         ("finished", 16),
+        ("mlp-1|clip-1|clip-2", 3),
         ("pose_encoder=mlp|clip", 16),
         ("pose_encoder=mlp|none seed<2", 2),
         ("pose_encoder!=mlp|clip", 0),
