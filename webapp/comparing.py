@@ -258,11 +258,19 @@ class Preset:
         )
 
 
+_POSE = Preset("pose_all", "pose_encoder", "pose_encoder", ("test/nme",), "min", ("mlp",))
+_REID = Preset("reid_all", "reid", "multi_scale", ("test/mAP", "test/rank1"), "max", ("baseline", "none"))
+_BIFUSION = Preset(
+    *("bifusion_all", "bifusion", "fusion", ("test/mIoU",), "max", ("3d_only",)),
+    curves=("val/mIoU", "grad/total_max", "train/loss"),
+)
 PRESETS = (
-    Preset("pose", "pose_encoder", "pose_encoder", ("test/nme",), "min", ("mlp",), search="pose_encoder=mlp|clip"),
-    Preset("pose_all", "pose_encoder", "pose_encoder", ("test/nme",), "min", ("mlp",)),
-    Preset("reid", "reid", "multi_scale", ("test/mAP", "test/rank1"), "max", ("none", "baseline")),
-    Preset("bifusion", "bifusion", "fusion", ("test/mIoU",), "max", ("none", "baseline")),
+    replace(_POSE, id="pose", search="pose_encoder=mlp|clip"),
+    _POSE,
+    replace(_REID, id="reid", search="multi_scale=baseline|plan1|plan2"),
+    _REID,
+    replace(_BIFUSION, id="bifusion", search="fusion=3d_only|naive"),
+    _BIFUSION,
 )
 PRESET = "preset."
 """Begins the id under which a preset is offered beside the folders."""

@@ -285,7 +285,7 @@ def test_a_folder_with_nothing_but_its_description_asks_no_question(tmp_path: Pa
     library = Library(Settings(runs_dir=tmp_path / "runs"), tmp_path / "results")
     assert library.sources() == []
     (tmp_path / "results" / "reid" / "plan1-0").mkdir()
-    assert [preset.id for preset, _ in comparing.presets_of(library.sources())] == ["reid"]
+    assert [preset.id for preset, _ in comparing.presets_of(library.sources())] == ["reid", "reid_all"]
 
 
 def test_without_any_folder_there_is_nothing_to_start_with(tmp_path: Path) -> None:

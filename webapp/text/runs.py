@@ -9,7 +9,9 @@ _BOTH: dict[str, tuple[str, str]] = {
     "runs_preset_pose": ("Pose: MLP versus CLIP", "姿态：MLP 与 CLIP"),
     "runs_preset_pose_all": ("Pose: all encoders", "姿态：全部编码器"),
     "runs_preset_reid": ("ReID: baseline versus multi-scale", "ReID：基线与多尺度"),
+    "runs_preset_reid_all": ("ReID: all plans and their control", "ReID：全部方案与对照"),
     "runs_preset_bifusion": ("BiFusion: stability", "BiFusion：稳定性"),
+    "runs_preset_bifusion_all": ("BiFusion: all arms", "BiFusion：全部组"),
     "runs_upload": ("Your own logs …", "上传日志…"),
     "runs_uploaded": ("Your upload (only you see it)", "您上传的日志（仅您可见）"),
     "runs_upload_took": (
