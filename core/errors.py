@@ -1,7 +1,7 @@
 """The one family of errors a user can meet.
 
-Every error says what happened, where, and the next step. The command line prints it; the app translates its
-`headline` in one place. `assert` is kept for invariants; these are for people.
+Every error says what happened, where, and the next step. The command line prints it; the app translates it in one
+place, and a test names every sentence without a translation. `assert` is kept for invariants; these are for people.
 """
 
 from __future__ import annotations

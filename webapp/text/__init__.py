@@ -18,6 +18,9 @@ the header's switch sets, so that it lasts), else the `--lang` the app was start
           with errors.shown(language):                      # our errors as a message, never a traceback
               return say(language, "vectorize_done", count=3)
 
+- What `core` says, in English (errors, reasons of rejects, notices): `translated(text, language)` of `text/errors`.
+  `errors.shown` does so by itself.
+
 The words stand in `en.py` and `zh.py`, one section per tab; both have the same keys and the same `{names}` (a test
 holds that). A key begins with its section: `vectorize_run`. Values put in by `say` are plain text: escape them
 (`html.escape`) where the sentence goes into HTML or Markdown.
