@@ -11,14 +11,14 @@ Everything it makes on the way stays in `--work_dir`, outside the repository.
 
 On one GPU `all` takes minutes: batches are eight times as large, the model computes in bfloat16, and the pictures are
 composed by a process for each CPU core. A GPU machine without a network needs only the packages' drawings and names,
-about 20 MB; where `prepare` has run,
+27 MB; where `prepare` has run,
 
-    cd ~/.cache/clip-workbench/demo_clip && tar -cJf drawings.tar.xz \
+    cd ~/.cache/clip-workbench/demo_clip && tar -czf drawings.tar.gz \
         npm/*/package/icons.json npm/*/package/chars.json npm/*/package/en
 
-and there, with `requirements.txt` and `resvg_py` installed,
+and there, with `requirements.txt` and `resvg_py` installed (npm is not needed),
 
-    mkdir -p WORK && tar -xJf drawings.tar.xz -C WORK
+    mkdir -p WORK && tar -xzf drawings.tar.gz -C WORK
     python -m experiments.train_demo_clip all --work_dir WORK
 
 On a CPU the defaults are `--batch_factor 1 --workers 1`; two cores see about 130 pictures a second, fewer beside other

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from core.errors import InputError
+from experiments import train_demo_clip
 from experiments.demo_clip import model
 from experiments.demo_clip.data import Composer, Shares
 from experiments.train_demo_clip import Plan, export, main, train
@@ -96,6 +97,20 @@ def test_batches_composed_by_other_processes_train_the_same(straight: dict, comp
     assert torch.equal(
         torch.load(path, weights_only=True)["average"]["text_projection"], straight["average"]["text_projection"]
     )
+
+
+def test_what_a_gpu_does_otherwise_runs(composer: Composer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """bfloat16 and its plumbing, on the CPU: the loss stays a number and the weights stay float32."""
+    monkeypatch.setattr(train_demo_clip, "_on_gpu", lambda device: True)
+    before = torch.get_float32_matmul_precision()
+    try:
+        stored = run(tmp_path, composer, replace(PLAN, steps=25), stop_at=25)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    with (tmp_path / "metrics.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert 0 < float(row["contrast"]) < 4 and float(row["angle_deg"]) < 60
+    assert all(weight.dtype == torch.float32 and weight.isfinite().all() for weight in stored["model"].values())
 
 
 def test_a_training_goes_on_from_an_exported_model_and_says_so(
