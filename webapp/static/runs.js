@@ -226,20 +226,21 @@
       const kind = event.target.closest("[data-save]")?.dataset.save;
       const box = document.querySelector(`#${plotId} .wb-plot`);
       if (!kind || !box?.data?.length) return;
+      const name = plotId.replace(/^rn-/, "");
       const figure = onPaper(box);
       const size = { width: box.clientWidth, height: box.clientHeight };
       if (kind === "html") {
         const script = await (await fetch(box.dataset.plotly)).text();
         const json = JSON.stringify(figure).replaceAll("<", "\\u003c");
         const page =
-          `<!doctype html><html lang="en"><meta charset="utf-8"><title>${plotId}</title><body style="margin:0">` +
+          `<!doctype html><html lang="en"><meta charset="utf-8"><title>${name}</title><body style="margin:0">` +
           `<div id="chart" style="width:100vw;height:100vh"></div><script>${script}</script>` +
           `<script>const {data, layout} = ${json}; Plotly.newPlot("chart", data, layout, {responsive: true});</script>`;
-        download(new Blob([page], { type: "text/html" }), `${plotId}.html`);
+        download(new Blob([page], { type: "text/html" }), `${name}.html`);
       } else {
         const scale = kind === "png" ? 2 : 1;
         const url = await window.Plotly.toImage(figure, { format: kind, ...size, scale });
-        download(await (await fetch(url)).blob(), `${plotId}.${kind}`);
+        download(await (await fetch(url)).blob(), `${name}.${kind}`);
       }
     });
   }
