@@ -280,6 +280,8 @@ def map_drawing(looked: Looked, language: Language) -> Drawing:
         },
         shapes=edges,
         dragmode=False,
+        # Its buttons would lie over the corner, and a click there is a pose.
+        modebar={"remove": ["zoom", "pan", "zoomIn", "zoomOut", "resetScale", "toImage"]},
     )  # fmt: skip
     view = f"map {len(looked.yaw_deg)}"
     return Drawing(go.Figure([cells, here], layout), view=view, description=say(language, "pose_map_description"))
