@@ -247,7 +247,9 @@ class _Trainer:
 
         vit = {id(weight) for weight in self._vit_weights()}
         shared = list(self.raw.backbone.parameters())
-        shared += list((self.raw.lift or self.raw.fusion.point_projection).parameters())
+        lift = self.raw.lift if self.raw.fusion is None else self.raw.fusion.point_projection
+        assert lift is not None, "the 3-D side always has its projection"
+        shared += list(lift.parameters())
         probes: dict[str, float] = {}
         for name, loss in losses.items():
             if not loss.requires_grad:

@@ -118,14 +118,17 @@ class Segmenter(nn.Module):
         batch = getattr(batch, "batch", batch)
         features_NC = self.backbone(batch.local_N3_m, batch.rgb_N3, batch.batch_N)
         if self.fusion is None:
+            assert self.lift is not None, "without fusion there is a linear layer in its place"
             fused_ND, fusion = self.lift(features_NC), None
         else:
             points = Points(batch.xyz_N3_m, features_NC, batch.batch_N)
-            fusion = self._fuse(points, images, batch)
+            fusion = self.fuse(points, images, batch)
             fused_ND = fusion.feat_fusion.float()
         return Outputs(self.semantic_head(fused_ND), self.offset_head(fused_ND), fusion)
 
-    def _fuse(self, points: Points, images: torch.Tensor, batch: Batch) -> BiFusionOutput:
+    def fuse(self, points: Points, images: torch.Tensor | None, batch: Batch) -> BiFusionOutput:
+        """The fusion alone, in its own dtype."""
+        assert self.fusion is not None and images is not None, "there is no fusion without images"
         if self.dtype == torch.float32:
             return self.fusion(points, images, batch.camera)
         weights = {name: weight.to(self.dtype) for name, weight in self.fusion.named_parameters()}

@@ -46,7 +46,7 @@ def measure(
     with torch.no_grad():
         features_NC = scale * model.backbone(batch.local_N3_m, batch.rgb_N3, batch.batch_N)
         tokens = fusion.image_encoder.frozen_tokens(bank.pixels_FCHW[batch.frames_B])
-    out = model._fuse(Points(batch.xyz_N3_m, features_NC, batch.batch_N), tokens, batch)
+    out = model.fuse(Points(batch.xyz_N3_m, features_NC, batch.batch_N), tokens, batch)
     out.feat_fusion.retain_grad()
     loss = ClipConsCriterion(form=form)(out.feat_fusion, out.clip_global, out.batch_N, out.valid_N).float()
     if all_losses:

@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from experiments.train_bifusion import DEFAULT_CONFIG
 Reading = Callable[[Run], "float | None"]
 
 
-def _read(name: str, choose: Callable[[np.ndarray], float], factor: float = 1.0) -> Reading:
+def _read(name: str, choose: Callable[[np.ndarray], Any], factor: float = 1.0) -> Reading:
     """One number of a run's metric; None where the run has no such metric."""
     return lambda run: factor * float(choose(run.metrics[name].value)) if name in run.metrics else None
 

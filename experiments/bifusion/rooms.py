@@ -210,9 +210,7 @@ def _rug(random: np.random.Generator, size_m: np.ndarray, number: int) -> _Box:
     extent = np.array([random.uniform(1.2, 2.0), random.uniform(0.9, 1.5)])
     low = random.uniform(0.2, size_m[:2] - extent - 0.2)
     pattern = str(random.choice(["stripes", "checker"]))
-    return _Box(
-        np.array([*low, 0.0]), np.array([*(low + extent), 0.01]), _ID["rug"], number, _colours(random, 0.5), pattern
-    )
+    return _Box(np.append(low, 0.0), np.append(low + extent, 0.01), _ID["rug"], number, _colours(random, 0.5), pattern)
 
 
 # --------------------------------------------------------------------------------------------------------------- camera
@@ -336,7 +334,7 @@ def _paint(
     elif pattern == "checker":
         second_N = cells_N2.sum(1) % 2 == 1
     elif pattern == "dots":
-        second_N = np.hypot(*(inner_N2 / period_m - cells_N2 - 0.5).T) < 0.3
+        second_N = np.linalg.norm(inner_N2 / period_m - cells_N2 - 0.5, axis=1) < 0.3
     elif pattern == "panel":  # a frame, and a rectangle within
         second_N = (edge_N > 0.45) | ((edge_N > 0.3) & (edge_N < 0.35))
     elif pattern == "bars":  # a window's cross and frame
