@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from core.foreground.components import from_boxes
+from core.foreground.annotations import from_boxes
 from core.foreground.explain import explain, shapley
 from core.foreground.prompts import PromptSet
 from core.foreground.scoring import score

@@ -28,10 +28,12 @@ import numpy as np
 
 from core.errors import InputError, Unsupported
 from core.foreground import export
-from core.foreground.components import Component, ComponentLimits, ComponentSet, from_boxes, from_json, from_mask
-from core.foreground.components import read_mask as read_mask_image
+from core.foreground.annotations import from_boxes, from_json
+from core.foreground.components import Component, ComponentLimits, ComponentSet
 from core.foreground.explain import Explanation, explain
 from core.foreground.leak import LeakReport, mask_leak
+from core.foreground.mask_images import from_mask
+from core.foreground.mask_images import read_mask as read_mask_image
 from core.foreground.masks import resize_nearest
 from core.foreground.pipeline import (
     FeatureCache,

@@ -289,7 +289,9 @@ def _given(
     picture: Picture, image: Path, mask: Path | None, components: Path | None, mask_kind: str
 ) -> ComponentSet | None:
     """The components that were named, or None."""
-    from core.foreground.components import ComponentLimits, from_json, from_mask, read_mask
+    from core.foreground.annotations import from_json
+    from core.foreground.components import ComponentLimits
+    from core.foreground.mask_images import from_mask, read_mask
     from core.types import ImageSource
 
     if mask is not None:

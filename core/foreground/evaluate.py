@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import ImageRejected, InputError
-from core.foreground.components import Component, ComponentLimits, ComponentSet, from_json, read_mask
+from core.foreground.annotations import from_json
+from core.foreground.components import Component, ComponentLimits, ComponentSet
+from core.foreground.mask_images import read_mask
 from core.foreground.masks import LabelMask, resize_nearest
 from core.foreground.pipeline import FeatureCache, ForegroundRequest, Picture, score_all
 from core.foreground.treatments import TREATMENTS, TreatmentName

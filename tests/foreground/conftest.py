@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.foreground.components import ComponentSet, from_mask
+from core.foreground.components import ComponentSet
+from core.foreground.mask_images import from_mask
 from core.foreground.pipeline import Picture
 from core.models.manager import ModelManager
 from core.settings import Settings

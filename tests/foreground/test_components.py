@@ -13,14 +13,9 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from core.errors import ImageRejected, InputError
-from core.foreground.components import (
-    ComponentLimits,
-    ComponentSet,
-    from_boxes,
-    from_json,
-    from_mask,
-    read_mask,
-)
+from core.foreground.annotations import from_boxes, from_json
+from core.foreground.components import ComponentLimits, ComponentSet
+from core.foreground.mask_images import from_mask, read_mask
 from core.foreground.masks import BoxMask, from_rle, resize_nearest, to_rle
 from core.images.crops import expand, middle, pixel_box
 from core.settings import ImageLimits

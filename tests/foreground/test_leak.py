@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import Unsupported
-from core.foreground.components import from_boxes, from_json
+from core.foreground.annotations import from_boxes, from_json
 from core.foreground.leak import REPAINTS, LeakReport, mask_leak, repaint_outside
 from core.foreground.pipeline import ForegroundRequest, Picture
 from core.foreground.prompts import PromptSet

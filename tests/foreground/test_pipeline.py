@@ -12,7 +12,9 @@ import torch
 from PIL import Image
 
 from core.errors import Cancelled, InputError, Unsupported
-from core.foreground.components import ComponentSet, from_boxes, from_json, from_mask
+from core.foreground.annotations import from_boxes, from_json
+from core.foreground.components import ComponentSet
+from core.foreground.mask_images import from_mask
 from core.foreground.pipeline import (
     FeatureCache,
     ForegroundRequest,

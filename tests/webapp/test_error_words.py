@@ -51,8 +51,7 @@ SAME_IN_BOTH = {
 """Sentences that are the same in Chinese, and why."""
 
 BY_HAND = {
-    "core/foreground/components.py:reject": "a `_BadAnnotationError`, whose sentences are collected where it is raised",
-    "core/foreground/components.py:_run_mask": "what `core.foreground.masks` says, collected there",
+    "core/foreground/annotations.py:_run_mask": "what `core.foreground.masks` says, collected there",
     "core/images/archive.py:_unpack": "what `_refused_by_directory` and `_read_member` return, collected there",
     "core/pose/embedding.py:lend_text_model": "another error's own sentence",
     "core/pose/encoders.py:encode": "a notice's own text",
@@ -100,7 +99,7 @@ def test_the_walk_finds_the_sentences() -> None:
         f"Unknown dtype {HOLE}.",  # an f-string
         "The mask is empty: every pixel is 0.",  # a literal
         f"{HOLE} is not a finite number (and {HOLE} more such rows).",  # joined by +, with a condition
-        "The mask made for \x00 × \x00 px, resized to the image's \x00 × \x00.",  # a parameter, given by the callers
+        "The mask made for \x00 × \x00 px, resized to the image's \x00 × \x00.",  # a local name, one of two
         "They do not fit in memory together: one model after the other, each image decoded \x00 ×.",  # a local name
         "The symbolic link leads back to itself.",  # returned by a function
         "its config has no \x00",  # assigned to what is else a value

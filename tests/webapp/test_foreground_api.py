@@ -11,7 +11,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from core.foreground.components import from_mask
+from core.foreground.mask_images import from_mask
 from core.foreground.pipeline import ForegroundRequest, Picture, score_all
 from core.foreground.prompts import PromptSet
 from core.foreground.scoring import FIELDS

@@ -14,7 +14,9 @@ from PIL import Image
 from skimage.draw import polygon2mask
 
 from core.errors import InputError
-from core.foreground.components import ComponentSet, from_boxes, from_mask
+from core.foreground.annotations import from_boxes
+from core.foreground.components import ComponentSet
+from core.foreground.mask_images import from_mask
 from core.foreground.pipeline import FeatureCache, ForegroundRequest, Picture
 from core.foreground.prompts import PRESETS, PromptSet, preset
 from core.foreground.scoring import FIELDS, Rule
@@ -280,7 +282,7 @@ def test_the_table_has_every_field_and_what_was_brought(services, picture):
 def test_no_prompt_and_no_name_is_read_as_markup(services, picture, things):
     prompts = PromptSet((HOSTILE, "red"), ("green",))
     named = [{"id": HOSTILE, "box_xyxy_px": [0, 0, 40, 40]}, {"id": HOSTILE + "2", "box_xyxy_px": [0, 0, 1, 1]}]
-    from core.foreground.components import from_json
+    from core.foreground.annotations import from_json
 
     given = from_json(named, picture.image_hw)
     result = finished(

@@ -23,7 +23,8 @@ import gradio as gr
 
 from core.errors import InputError, WorkbenchError
 from core.foreground import export
-from core.foreground.components import ComponentSet, from_json
+from core.foreground.annotations import from_json
+from core.foreground.components import ComponentSet
 from core.foreground.explain import explain as explain_scores
 from core.foreground.leak import mask_leak
 from core.foreground.pipeline import FeatureCache, ForegroundRequest, Picture, default_model

@@ -18,7 +18,8 @@ from typing import Any
 import gradio as gr
 
 from core.errors import InputError, WorkbenchError
-from core.foreground.components import ComponentSet, from_boxes
+from core.foreground.annotations import from_boxes
+from core.foreground.components import ComponentSet
 from core.foreground.pipeline import DEMO_MODEL, NOTE_MODEL, FeatureCache, ForegroundRequest, Picture, default_model
 from core.foreground.prompts import GROUPS, PRESETS, TEMPLATE_SETS, Group, PromptSet, check, parse, preset
 from core.foreground.scoring import Rule, list_notices
