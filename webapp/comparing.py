@@ -11,7 +11,7 @@ import json
 import math
 import re
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -230,7 +230,8 @@ class Preset:
     Attributes:
         folder: name under `experiments/results`.
         metrics, baselines: the first that is there.
-        search: which runs it is about. Every arm more makes Holm's adjustment stricter: the main question stands alone.
+        search: which runs it is about. Every arm more makes Holm's adjustment stricter, and eight seeds cannot answer
+            for more than six arms at once: so a question has its own arms.
         curves: to begin with; those that are there.
     """
 
@@ -266,6 +267,8 @@ _BIFUSION = Preset(
 )
 PRESETS = (
     replace(_POSE, id="pose", search="pose_encoder=mlp|clip"),
+    replace(_POSE, id="pose_better", search="pose_encoder=mlp|clip_interpolated|clip_continuous|hybrid"),
+    replace(_POSE, id="pose_words", search="pose_encoder=clip|clip_permuted|clip_random|table", baselines=("clip",)),
     _POSE,
     replace(_REID, id="reid", search="multi_scale=baseline|plan1|plan2"),
     _REID,
@@ -316,14 +319,17 @@ def default_group(runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 def default_metric(runs: Sequence[Run]) -> str:
-    """What a verdict would be asked about: a test metric before a validation one, an error of landmarks first."""
-    names = RunSet(tuple(runs)).metric_names
+    """What a verdict would be asked about: what most runs have, a test metric before a validation one, an error of
+    landmarks first."""
+    count = Counter(name for run in runs for name in run.metrics)
+    most = max(count.values(), default=0)
 
-    def rank(name: str) -> tuple[int, int, int, str]:
+    def rank(name: str) -> tuple[bool, int, int, int, str]:
         split = re.match(r"(test|val|valid|eval|train)\b|", name.lower().replace("_", "/"))
         place = {"test": 0, "val": 1, "valid": 1, "eval": 1, "train": 3}.get(split[1] or "" if split else "", 2)
-        return (place, "nme" not in name.lower(), "loss" in name.lower(), name)
+        return (count[name] * 2 < most, place, "nme" not in name.lower(), "loss" in name.lower(), name)
 
+    names = RunSet(tuple(runs)).metric_names
     return min((name for name in names if _has_direction(name)), key=rank, default=names[0] if names else "")
 
 

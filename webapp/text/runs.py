@@ -7,6 +7,8 @@ _BOTH: dict[str, tuple[str, str]] = {
     "runs_folder": ("Experiment or folder", "实验或文件夹"),
     "runs_committed": ("{name} (comes with the project)", "{name}（项目自带）"),
     "runs_preset_pose": ("Pose: MLP versus CLIP", "姿态：MLP 与 CLIP"),
+    "runs_preset_pose_better": ("Pose: MLP versus finer CLIP", "姿态：MLP 与更精细的 CLIP"),
+    "runs_preset_pose_words": ("Pose: CLIP's meaning, or 45 codes?", "姿态：是 CLIP 的语义，还是 45 个编码？"),
     "runs_preset_pose_all": ("Pose: all encoders", "姿态：全部编码器"),
     "runs_preset_reid": ("ReID: baseline versus multi-scale", "ReID：基线与多尺度"),
     "runs_preset_reid_all": ("ReID: all plans and their control", "ReID：全部方案与对照"),
