@@ -112,11 +112,14 @@ class CLIPMultiScaleSlidingWindow(nn.Module):
         for conv in self.convs:
             if any(size > room for size, room in zip(conv.kernel_size, extent, strict=True)):
                 parts_BD.append(self._pool(field))
-            elif self.is_linear:  # the mean of the windows' vectors is the vector of the windows' mean
-                window = _mean_window(field, conv.kernel_size)
-                parts_BD.append(F.linear(window.flatten(1), conv.weight.flatten(1), conv.bias))
-            else:
+            elif conv.stride != conv.kernel_size:
                 parts_BD.append(self._pool(self.activation(conv(field))))
+            else:  # windows that touch are rows of one matrix product
+                rows_BRK = _windows(field, conv.kernel_size)
+                if self.is_linear:
+                    rows_BRK = rows_BRK.mean(dim=1, keepdim=True)
+                vectors_BRD = F.linear(rows_BRK, conv.weight.flatten(1), conv.bias)
+                parts_BD.append(self._pool(self.activation(vectors_BRD).transpose(1, 2)))
         return parts_BD
 
     def _on_grid(self, sequence_BDN: torch.Tensor) -> torch.Tensor:
@@ -214,12 +217,14 @@ class MultiScaleOnCLS(nn.Module):
         return torch.cat([enriched_BD[:, None], patches_BND], dim=1)
 
 
-def _mean_window(field: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
-    """The mean over windows that touch, `[B, D, *extent]` → `[B, D, *size]`; what is left at the end is dropped."""
-    for axis, side in enumerate(size, start=2):
-        windows = field.shape[axis] // side
-        field = field.narrow(axis, 0, windows * side).unflatten(axis, (windows, side)).mean(axis)
-    return field
+def _windows(field: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
+    """Windows that touch, `[B, D, *extent]` → `[B, R, D · tokens of a window]`; what is left at the end is dropped."""
+    for axis, side in enumerate(size):
+        position = 2 + 2 * axis  # each axis becomes two: which window, where in it
+        count = field.shape[position] // side
+        field = field.narrow(position, 0, count * side).unflatten(position, (count, side))
+    which, where = range(2, field.ndim, 2), range(3, field.ndim, 2)
+    return field.permute(0, *which, 1, *where).flatten(1, len(size)).flatten(2)
 
 
 # --- arguments ------------------------------------------------------------------------------------------------------

@@ -80,20 +80,22 @@ def test_equals_a_direct_calculation() -> None:
     [([3, 8], {}), ([(2, 3), 4], {"windows": "2d", "grid_hw": (9, 4)})],
     ids=["1d", "2d"],
 )
-def test_averaging_first_is_convolving_first(scales: list, options: dict) -> None:
-    """Values and gradients of the specification's own order: convolve every window, then average."""
+@pytest.mark.parametrize("pool", ["mean", "max"])
+def test_touching_windows_equal_the_convolution(scales: list, options: dict, pool: str) -> None:
+    """Values and gradients of the specification's own order: convolve every window, then pool."""
     torch.manual_seed(0)
-    module = CLIPMultiScaleSlidingWindow(D, scales, **options).double()
+    module = CLIPMultiScaleSlidingWindow(D, scales, pool=pool, **options).double()
     patches = tokens(2, 36).double().requires_grad_(True)
     field = patches.transpose(1, 2)
     field = field.unflatten(2, options["grid_hw"]) if options else field
-    convolved = torch.cat([conv(field).flatten(2).mean(2) for conv in module.convs], dim=1)
-    averaged = torch.cat(module.pooled(patches), dim=1)
-    torch.testing.assert_close(averaged, convolved)
+    windows = [conv(field).flatten(2) for conv in module.convs]
+    convolved = torch.cat([one.mean(2) if pool == "mean" else one.amax(2) for one in windows], dim=1)
+    result = torch.cat(module.pooled(patches), dim=1)
+    torch.testing.assert_close(result, convolved)
     weights = [patches, *module.convs.parameters()]
-    target = torch.randn_like(averaged)
+    target = torch.randn_like(result)
     for one, two in zip(
-        torch.autograd.grad((averaged * target).sum(), weights),
+        torch.autograd.grad((result * target).sum(), weights),
         torch.autograd.grad((convolved * target).sum(), weights),
         strict=True,
     ):
