@@ -26,7 +26,7 @@ from core.foreground import export
 from core.foreground.annotations import from_json
 from core.foreground.components import ComponentSet
 from core.foreground.explain import explain as explain_scores
-from core.foreground.leak import mask_leak
+from core.foreground.leak import LeakReport, mask_leak
 from core.foreground.pipeline import FeatureCache, ForegroundRequest, Picture, default_model
 from core.foreground.prompts import PRESETS, PromptSet, parse, preset
 from core.foreground.scoring import Rule
@@ -97,9 +97,11 @@ def build(services: Services, cache: FeatureCache) -> None:
                                 reasons = explain_scores(outcome.scores, mode=wanted.mode, rule=wanted.rule)
                             if leak:
                                 with closing(mask_leak(picture, step.given, wanted, services.manager)) as looks:  # type: ignore[type-var]
-                                    for leaks in looks:
-                                        if isinstance(leaks, Progress):
-                                            yield _progress(leaks)
+                                    for item in looks:
+                                        if isinstance(item, LeakReport):
+                                            leaks = item
+                                        else:
+                                            yield _progress(item)
                             yield export.document(outcome, image=step.name, explanation=reasons, leaks=leaks)
             except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
                 raise gr.Error(str(error), print_exception=False) from None
