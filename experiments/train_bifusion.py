@@ -186,9 +186,9 @@ class _Trainer:
             steps.append(values)
             probes |= found
         seconds = time.perf_counter() - started
-        row = {name: sum(values[name] for values in steps) / len(steps) for name in steps[0]}
-        for name in ("grad/total", "train/loss"):
-            row[f"{name}_max"] = max(values[name] if math.isfinite(values[name]) else math.inf for values in steps)
+        for values in steps:
+            values |= {f"{name}_max": values[name] for name in ("grad/total", "train/loss")}
+        row = {name: _joined(name, [values[name] for values in steps]) for name in steps[0]}
         row |= {**probes, **self.bad, "samples_per_s": self.steps_per_epoch * plan.batch_size / seconds}
         if plan.images:
             row["clip/weight"] = self.criterion.weight
@@ -394,20 +394,22 @@ def _norm(gradients: Sequence[torch.Tensor | None]) -> float:
 
 
 def _summed_up(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    """One row for several epochs: means, the largest of what is called `_max`, the lowest of `lowest`, and the last of
-    counts, scores and speeds. A mean over a value that is no number is none."""
+    """One row for several epochs: `_joined` for what every step measures, the last of counts, scores and speeds."""
     merged: dict[str, float] = {}
     for name in {name: None for row in rows for name in row}:
         values = [row[name] for row in rows if name in row]
-        if name.endswith("_max"):
-            merged[name] = max(values)
-        elif "lowest" in name:
-            merged[name] = min(values)
-        elif name.startswith(("train/", "fusion/", "grad/total")):
-            merged[name] = sum(values) / len(values)
-        else:
-            merged[name] = values[-1]
+        averaged = name.startswith(("train/", "fusion/", "grad/total", "clip/lowest"))
+        merged[name] = _joined(name, values) if averaged else values[-1]
     return {name: _short(value) for name, value in merged.items()}
+
+
+def _joined(name: str, values: Sequence[float]) -> float:
+    """The largest of what is called `_max` (infinity if one is no number), the lowest of `lowest`, else the mean."""
+    if name.endswith("_max"):
+        return max(value if math.isfinite(value) else math.inf for value in values)
+    if "lowest" in name:
+        return min(value if math.isfinite(value) else -math.inf for value in values)
+    return sum(values) / len(values)
 
 
 def _short(value: float) -> float:
