@@ -29,6 +29,7 @@ from core.runs.tables import Memory, Unreadable, note
 HEADER_BYTES = 12
 FOOTER_BYTES = 4
 MAX_RECORD_BYTES = 256 * 2**20  # an image summary may be large; a length beyond this is damage
+ROW_FROM = 16  # so many records of one length begin a row
 LONGEST_CHECKED_BYTES = 64 * 2**10  # longer payloads are images, audio and graphs, of which nothing is shown
 
 _CRC_TABLE: np.ndarray = np.zeros(256, dtype=np.uint32)
@@ -37,6 +38,12 @@ for _byte in range(256):
     for _ in range(8):
         _crc = (_crc >> 1) ^ (0x82F63B78 if _crc & 1 else 0)  # Castagnoli, reflected
     _CRC_TABLE[_byte] = _crc
+
+# Two bytes at a step: half the steps, and the table still fits a processor's cache.
+_two: np.ndarray = np.arange(2**16, dtype=np.uint32)
+for _ in range(2):
+    _two = _CRC_TABLE[_two & 0xFF] ^ (_two >> 8)
+_CRC_TABLE_OF_TWO = _two
 
 
 def masked_crc32c(data: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -49,7 +56,7 @@ def masked_crc32c(data: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> 
     Returns:
         uint32 `[N]`.
 
-    Strings are laid right-aligned into a matrix, zeros before them, and the table is walked column by column: leading
+    Strings are laid right-aligned into a matrix, zeros before them, and walked two columns at a time: leading
     zeros leave a CRC that starts from zero unchanged, and CRC-32C's own start value is the same as inverting the first
     four bytes.
     """
@@ -67,8 +74,8 @@ def masked_crc32c(data: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> 
                 rows, blank + np.arange(4), ~np.take_along_axis(rows, blank + np.arange(4), axis=1), axis=1
             )
             crc: np.ndarray = np.zeros(len(some), dtype=np.uint32)
-            for column in np.ascontiguousarray(rows.T):
-                crc = _CRC_TABLE[(crc ^ column) & 0xFF] ^ (crc >> 8)
+            for column in np.ascontiguousarray(rows.view("<u2").T):
+                crc = _CRC_TABLE_OF_TWO[(crc ^ column) & 0xFFFF] ^ (crc >> 16)
             crc = ~crc
             result[some] = ((crc >> 15) | (crc << 17)) + np.uint32(0xA282EAD8)
     return result
@@ -114,12 +121,18 @@ def parse_events(block: bytes, at_end: bool, memory: Memory, builder: SeriesBuil
 
 
 def _frame(block: bytes) -> tuple[np.ndarray, np.ndarray, int, bool]:
-    """Where the complete records' payloads start and how long they are; bytes used; whether a header is damaged."""
+    """Where the complete records' payloads start and how long they are; bytes used; whether a header is damaged.
+
+    Where each record starts is known from the one before. But a training writes long rows of records of one length:
+    after a few of those the row is measured at once.
+    """
     read_header = struct.Struct("<QI").unpack_from
+    data = np.frombuffer(block, dtype=np.uint8)
     positions: list[int] = []
     crc_of: dict[int, int] = {}  # of the lengths met so far; this loop runs once a record
     position, end = 0, len(block)
     damaged = False
+    alike, length_before = 0, -1
     while position + HEADER_BYTES <= end:
         length, crc = read_header(block, position)
         if crc_of.get(length) != crc:
@@ -127,13 +140,36 @@ def _frame(block: bytes) -> tuple[np.ndarray, np.ndarray, int, bool]:
                 damaged = True
                 break
             crc_of[length] = crc
-        following = position + HEADER_BYTES + FOOTER_BYTES + length
-        if following > end:
+        stride = HEADER_BYTES + FOOTER_BYTES + length
+        if position + stride > end:
             break
         positions.append(position)
-        position = following
+        position += stride
+        alike = alike + 1 if length == length_before else 0
+        length_before = length
+        if alike == ROW_FROM:
+            row = _row_of(data, position, stride)
+            positions.extend(range(position, position + row * stride, stride))
+            position += row * stride
+            alike = 0
     bounds: np.ndarray = np.asarray([*positions, position], dtype=np.int64)
     return bounds[:-1] + HEADER_BYTES, np.diff(bounds) - HEADER_BYTES - FOOTER_BYTES, position, damaged
+
+
+def _row_of(data: np.ndarray, position: int, stride: int) -> int:
+    """How many complete records from `position` on have the header of the one before it."""
+    most = (len(data) - position) // stride
+    before = data[position - stride : position - stride + HEADER_BYTES]
+    found, look = 0, ROW_FROM
+    while found < most:
+        start, count = position + found * stride, min(look, most - found)
+        headers = data[start : start + count * stride].reshape(count, stride)[:, :HEADER_BYTES]
+        other = np.flatnonzero((headers != before).any(axis=1))
+        if len(other):
+            return found + int(other[0])
+        found += count
+        look *= 8  # a short row costs a short look
+    return found
 
 
 def _parse_records(

@@ -16,8 +16,13 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c a
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch.utils.tensorboard import SummaryWriter
 
-from core.runs import ReadLimits, Run, RunReader, read_runs
+from core.runs import ReadLimits, Run, RunReader, events, read_runs
 from core.runs.events import masked_crc32c
+
+
+def _record(payload: bytes) -> bytes:
+    length = struct.pack("<Q", len(payload))
+    return length + struct.pack("<I", tensorboards_crc(length)) + payload + struct.pack("<I", tensorboards_crc(payload))
 
 
 def _file(folder: Path) -> Path:
@@ -277,3 +282,28 @@ def test_reading_needs_neither_torch_nor_tensorflow_nor_pandas(tmp_path: Path) -
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["[1.0, 0.5, 0.25]", "[]"]
     assert len(list((tmp_path / ".cache").iterdir())) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 12)), min_size=1, max_size=8), st.integers(0, 40))
+def test_rows_of_records_of_one_length_are_framed_as_one_by_one(rows: list[tuple[int, int]], cut: int) -> None:
+    """(How many records, how many bytes each), then a torn end."""
+    payloads = [bytes(size) for count, size in rows for _ in range(count)]
+    data = b"".join(_record(payload) for payload in payloads)
+    block = data[: max(0, len(data) - cut)]
+    starts, lengths, used, damaged = events._frame(block)
+    expected, position = [], 0
+    for payload in payloads:
+        if position + 16 + len(payload) > len(block):
+            break
+        expected.append((position + 12, len(payload)))
+        position += 16 + len(payload)
+    assert list(zip(starts.tolist(), lengths.tolist(), strict=True)) == expected
+    assert (used, damaged) == (position, False)
+
+
+def test_a_damaged_header_in_a_row_of_alike_records_ends_the_reading_there() -> None:
+    data = bytearray(_record(bytes(20)) * 200)
+    data[150 * 36] ^= 1
+    starts, _, used, damaged = events._frame(bytes(data))
+    assert (len(starts), used, damaged) == (150, 150 * 36, True)
