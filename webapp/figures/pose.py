@@ -215,7 +215,7 @@ def qkv_drawing(looked: Looked, language: Language) -> Drawing:
         colorscale=_TWO_SIDED,
         ygap=3,
         hovertemplate="%{y}[%{x}] = %{z:.3f}<extra></extra>",
-        colorbar={"thickness": 8, "len": 1.0, "nticks": 3, "tickformat": ".1f"},
+        colorbar={"thickness": 8, "len": 1.0, "nticks": 5, "tickformat": ".1f"},
     )
     layout = base_layout(
         margin={"l": 24, "r": 8, "t": 4, "b": 22},
@@ -319,7 +319,7 @@ def guess_panel(guess: PoseGuess, seen_HWC: np.ndarray, language: Language) -> s
         f'<p>{text(facts)}</p><button type="button" class="ps-button" data-name="{best[0]}">'
         f"{word('photo_take')}</button></div></div>"
         f'<div class="ps-angles">{angles}</div>'
-        f'<div class="vz-scroll"><table class="ps-ranks"><thead><tr><th>{word("photo_rank")}</th>'
+        f'<div class="vz-scroll ps-wide"><table class="ps-ranks"><thead><tr><th>{word("photo_rank")}</th>'
         f'<th>{word("caption")}</th><th colspan="2">{word("photo_probability")}</th><th>{word("cosine")}</th></tr>'
         f"</thead><tbody>{rows}</tbody></table></div></div>"
     )
