@@ -124,18 +124,19 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name in SKIPPED_FOLDERS
 
 
+_FORMATS = {
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "csv": "csv",
+    "db": "trackio",
+    "sqlite": "trackio",
+    "sqlite3": "trackio",
+}
+
+
 def _format_of(name: str) -> str | None:
     lower = name.lower()
-    if "tfevents" in lower:
-        return "events"
-    for suffixes, kind in (
-        ((".jsonl", ".ndjson"), "jsonl"),
-        ((".csv",), "csv"),
-        ((".db", ".sqlite", ".sqlite3"), "trackio"),
-    ):
-        if lower.endswith(suffixes):
-            return kind
-    return None
+    return "events" if "tfevents" in lower else _FORMATS.get(lower.rpartition(".")[2]) if "." in lower else None
 
 
 def discover(root: Path, limits: ReadLimits) -> tuple[list[Place], list[Problem]]:

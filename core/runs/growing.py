@@ -27,11 +27,25 @@ def open_regular(path: str) -> BinaryIO:
     Raises:
         OSError: it cannot be opened, or is not a regular file.
     """
+    return os.fdopen(_open_regular(path)[0], "rb")
+
+
+def read_small(path: str, most: int) -> tuple[os.stat_result, bytes]:
+    """The first `most` bytes of a file and its status; opened as by `open_regular`, of which there may be thousands."""
+    descriptor, status = _open_regular(path)
+    try:
+        return status, os.read(descriptor, min(status.st_size, most))
+    finally:
+        os.close(descriptor)
+
+
+def _open_regular(path: str) -> tuple[int, os.stat_result]:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a regular file")
-    return os.fdopen(descriptor, "rb")
+    return descriptor, status
 
 
 class GrowingLog:
@@ -96,12 +110,9 @@ class GrowingLog:
         self, file: BinaryIO, stamp: tuple[int, int, int, int], cache: SeriesCache | None, limits: ReadLimits
     ) -> None:
         size = stamp[2]
-        key = hashlib.blake2b(
-            f"{self._file}\0{stamp[0]}\0{stamp[1]}".encode("utf-8", "surrogateescape"), digest_size=16
-        ).hexdigest()
         if cache is not None and size >= SMALLEST_CACHED_BYTES and not self._tried_cache:
             self._tried_cache = True
-            self._load(cache, key)
+            self._load(cache, self._cache_key(stamp))
             if self._stamp == stamp:
                 self.problem = None
                 return
@@ -126,8 +137,13 @@ class GrowingLog:
         worth_it = self._offset >= SMALLEST_CACHED_BYTES and self._offset >= self._cached_offset * 1.25
         if cache is not None and worth_it:
             state = {"stamp": stamp, "offset": self._offset, "prints": self._prints, "memory": self.memory}
+            key = self._cache_key(stamp)
             if cache.store(key, state, self.series):
                 self._load(cache, key)  # mapped arrays take the place of those in memory
+
+    def _cache_key(self, stamp: tuple[int, int, int, int]) -> str:
+        identity = f"{self._file}\0{stamp[0]}\0{stamp[1]}"  # path, device, inode
+        return hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     def _load(self, cache: SeriesCache, key: str) -> None:
         found = cache.load(key)

@@ -26,7 +26,7 @@ import numpy as np
 from core.runs.cache import SeriesCache
 from core.runs.discover import Place, ReadLimits, checked_root, discover, natural_order, opaque_id, shown_path
 from core.runs.exports import runs_of_chart, with_tag_of_name
-from core.runs.growing import GrowingDatabase, GrowingLog, open_regular
+from core.runs.growing import GrowingDatabase, GrowingLog, read_small
 from core.runs.process import recorded_status
 from core.runs.series import LazySeries, Problem, Rows, Run, RunSet, Series, SeriesBuilder, clean_run_name, clean_text
 from core.runs.tables import UNIX_FROM_S, Memory
@@ -137,16 +137,17 @@ class RunReader:
         name = path.rpartition("/")[2]
         stamp = None
         try:
-            status = os.lstat(f"{self.root}/{path}")
-            stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
             known = self._companions.get(path)
-            if known is not None and known.stamp == stamp:
-                return known
+            if known is not None:
+                stamp = _stamp(os.lstat(f"{self.root}/{path}"))
+                if known.stamp == stamp:
+                    return known
+            status, data = read_small(f"{self.root}/{path}", COMPANION_MAX_BYTES)
+            stamp = _stamp(status)
             if status.st_size > COMPANION_MAX_BYTES:
                 fault = f"{name} is larger than {COMPANION_MAX_BYTES:,} bytes and was not read"
                 return _Companion(None, stamp, fault)
-            with open_regular(f"{self.root}/{path}") as file:
-                return _Companion(parse(file.read(COMPANION_MAX_BYTES)), stamp, "")
+            return _Companion(parse(data), stamp, "")
         except OSError as error:
             return _Companion(None, stamp, f"{name} cannot be opened: {error.strerror}")
         except (ValueError, TypeError, RecursionError) as error:
@@ -278,6 +279,10 @@ class RunReader:
             unique.append(run)
         self._renamed = renamed
         return tuple(unique)
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 # ------------------------------------------------------------------------------------------------ parts of a Run
