@@ -76,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = made.parse_args(arguments)
     if options.use_clip_pose_encoder and options.pose_encoder not in (None, "clip"):
         made.error(f"--use_clip_pose_encoder and --pose_encoder {options.pose_encoder} exclude each other")
+    if options.threads is not None and options.threads < 1:
+        made.error(f"--threads {options.threads}: at least 1")
     known = {each.name for each in fields(Plan)}
     plan = Plan(
         **{

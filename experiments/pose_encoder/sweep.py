@@ -10,7 +10,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from core.errors import WorkbenchError
+from core.errors import InputError, WorkbenchError
 from experiments.pose_encoder.train import Plan, train
 
 NOT_LOGS = ("checkpoint.pt", "best.pt", "process.json")  # process.json names a process of this machine
@@ -39,6 +39,11 @@ def sweep(
     plans = [replace(plan, pose_encoder=arm, seed=seed) for seed in seeds for arm in arms]
     for each in plans:
         each.check()
+    if not plans or processes < 1:
+        raise InputError(
+            "A sweep needs at least one arm, one seed and one process.",
+            where=f"{len(arms)} arms, {len(seeds)} seeds, {processes} processes",
+        )
     threads = threads or max(1, (os.cpu_count() or 1) // processes)
     failed = 0
     # fresh processes rather than forks: torch's threads do not survive a fork

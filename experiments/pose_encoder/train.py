@@ -78,6 +78,9 @@ class Plan:
         for name in ("epochs", "batch_size", "width", "layers", "heads", "devices", "log_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1.", where=f"--{name} {getattr(self, name)}")
+        for name in ("seed", "data_seed", "hidden_dim"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} must not be negative.", where=f"--{name} {getattr(self, name)}")
         if self.pose_encoder not in ARMS and self.pose_encoder not in FURTHER_POSE_ENCODERS:
             raise InputError(
                 "No pose encoder has this name.",
@@ -130,6 +133,7 @@ def train(
     """
     import torch
     from lightning.fabric import Fabric
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from core.pose.encoders import build_pose_encoder, trainable_parameters
     from experiments.pose_encoder.model import FaceModel, landmark_loss
@@ -142,12 +146,21 @@ def train(
         raise InputError("This machine has no GPU that works.", where=device, next_step="--device cpu")
     name = name or f"{plan.pose_encoder}-seed{plan.seed}"
     data = data or load_data(plan.data_dir, seed=plan.data_seed, identities=plan.identities, say=say)
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=plan.devices,
-        strategy="ddp" if plan.devices > 1 else "auto",
-        precision=plan.precision,  # type: ignore[arg-type]
-    )
+    if plan.precision == "16-mixed" and (accelerator == "cpu" or not torch.cuda.is_available()):
+        raise InputError("16-mixed needs a GPU.", where="--precision", next_step="--precision bf16-mixed, or 32-true")
+    if len(data.train) < plan.devices:
+        raise InputError(f"{len(data.train)} faces are too few for {plan.devices} devices.", next_step="--devices 1")
+    try:
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=plan.devices,
+            strategy="ddp" if plan.devices > 1 else "auto",
+            precision=plan.precision,  # type: ignore[arg-type]
+        )
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"These devices cannot be used: {error}.", where=f"--device {device} --devices {plan.devices}"
+        ) from error
     fabric.launch()  # with several devices, this very command runs once for each
     for notice in data.notices if fabric.is_global_zero else ():
         say(f"note: {notice}")

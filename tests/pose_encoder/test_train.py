@@ -270,11 +270,17 @@ def test_a_loss_that_diverges_is_said_and_the_run_marked_failed(tmp_path: Path, 
         ({"lr": float("nan")}, "positive"),
         ({"pose_encoder": "clippy"}, "clip_permuted"),
         ({"precision": "8-true"}, "bf16-mixed"),
+        ({"precision": "16-mixed"}, "GPU"),
+        ({"seed": -1}, "negative"),
+        ({"data_seed": -1}, "negative"),
+        ({"width": 13}, "do not divide"),
+        ({"devices": 64, "batch_size": 64, "identities": (4, 1, 1)}, "too few"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(change: dict[str, object], says: str, tmp_path: Path, data: PoseData) -> None:
     with pytest.raises(InputError, match=says):
-        run(replace(PLAN, **change), tmp_path, data)  # type: ignore[arg-type]
+        plan = replace(PLAN, **change)  # type: ignore[arg-type]
+        run(plan, tmp_path, generated(0, plan.identities) if "identities" in change else data)
 
 
 # ------------------------------------------------------------------ the command
@@ -312,6 +318,12 @@ def test_a_bad_folder_is_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest
     assert train_universal.main(["--data_dir", str(tmp_path), "--runs_dir", str(tmp_path / "runs")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: No face data here") and "Traceback" not in error
+
+
+@pytest.mark.parametrize("flags", [["--seeds", "0"], ["--arms", ","], ["--processes", "0"], ["--arms", "clippy"]])
+def test_a_sweep_of_nothing_is_refused(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_universal.main(["--data_dir", "generated", "--runs_dir", str(tmp_path), "--sweep", *flags]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
 
 
 def test_real_data_train_in_bf16_with_an_unfrozen_clip(tmp_path: Path, tiny_weights: Path) -> None:
