@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -53,6 +54,12 @@ def sweep(
             each = jobs[job]
             try:
                 line = job.result()
+            except BrokenProcessPool:
+                raise WorkbenchError(
+                    "A process of the sweep was ended from outside, perhaps for want of memory.",
+                    where=str(runs_dir),
+                    next_step="the same command goes on from here; --processes 1 needs less memory",
+                ) from None
             except WorkbenchError as error:
                 failed += 1
                 line = f"{each.pose_encoder}-seed{each.seed} failed: {error}"
