@@ -237,6 +237,17 @@ def test_at_the_notes_temperature_only_an_opposed_pair_breaks_pure_float16():
         assert bool(fused.grad.isfinite().all()) is sound, cosine
 
 
+@pytest.mark.parametrize(
+    ("temperature", "cosine", "sound"), [(0.07, -1.0, True), (0.01, -0.17, True), (0.01, -0.176, False)]
+)
+def test_over_many_points_pure_float16_breaks_where_the_sigmoid_is_zero(temperature: float, cosine: float, sound: bool):
+    """The mean's 1/N comes first, so the −11.1 of a single term becomes −17.4: never at 0.07, where |s| ≤ 14.3."""
+    fused, clip = opposed(torch.float16, cosine / temperature, temperature)
+    many = fused.detach().repeat(300, 1).requires_grad_()
+    ClipConsCriterion(temperature=temperature)(many, clip).backward()
+    assert bool(many.grad.isfinite().all()) is sound
+
+
 @pytest.mark.parametrize("logit", [-14.3, -18.0])
 def test_bfloat16_is_sound_in_both_forms(logit: float):
     for form in ("naive", "stable"):
