@@ -5,8 +5,8 @@
 Three forms:
 
 * `naive`, as the note writes it: −log(σ(s) + 1e-8), computed in whatever dtype comes in. Its gradient with respect to
-  the cosine is at most 1/temperature. What breaks it is float16, where 1e-8 is zero: from s ≈ −11.1 on the gradient of a
-  single term is −inf (one over a sigmoid below 1/65504; a mean over N points divides by N before that, and holds out
+  the cosine is at most 1/temperature. What breaks it is float16, where 1e-8 is zero: from s ≈ −11.1 on the gradient of
+  a single term is −inf (one over a sigmoid below 1/65504; a mean over N points divides by N before that, and holds out
   longer), from s ≈ −17.4 on the loss is inf. And a zero feature: its direction is 0/0.
 * `stable`: softplus(−s), the same value without the 1e-8, always in float32, with a normalisation whose gradient is
   bounded by 1/(temperature · norm_eps).
