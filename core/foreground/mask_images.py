@@ -7,7 +7,6 @@ import warnings
 from typing import Any, Literal
 
 import numpy as np
-from scipy import ndimage
 
 from core.errors import ImageRejected, InputError
 from core.foreground.components import Collector, ComponentLimits, ComponentSet, resized_notice
@@ -79,6 +78,8 @@ def from_mask(
     Raises:
         InputError: nothing in it, too many colours, or not a mask at all.
     """
+    from scipy import ndimage
+
     if kind not in MASK_KINDS:
         raise InputError(f"There is no kind of mask {kind!r}.", next_step=f"Choose {', '.join(MASK_KINDS)}.")
     pixels = np.asarray(mask)
@@ -161,6 +162,8 @@ def _from_labels(
     labels_HW: np.ndarray, names: list[dict[str, Any]] | None, notices: list[Notice], limits: ComponentLimits
 ) -> ComponentSet:
     """Components of labels 1..n."""
+    from scipy import ndimage
+
     areas = np.bincount(labels_HW.ravel())
     boxes = ndimage.find_objects(labels_HW)
     found = [(value, window) for value, window in enumerate(boxes, start=1) if window is not None]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage
 
 from core.errors import InputError
 
@@ -71,6 +70,8 @@ def treat(crop_HWC: np.ndarray, mask_HW: np.ndarray, treatment: Treatment) -> np
         faded = crop * (1 - alpha) + grey * alpha
         treated = np.where(mask > 0.5, crop * gain, faded)
     else:
+        from scipy import ndimage
+
         sigma_px = treatment.blur * min(crop.shape[:2])
         blurred = ndimage.gaussian_filter(crop, (sigma_px, sigma_px, 0), mode="nearest", truncate=3)
         treated = np.where(mask > 0.5, crop * gain, blurred)
