@@ -55,8 +55,9 @@ class Plan:
     The learning rate rises over `warmup_steps`, stays, and falls linearly to nothing over the last `decay_share` of
     the steps. While it falls through its last third, patch dropout falls too: the first and longest part sees many
     pictures cheaply, the last part sees them nearly whole, as they will be in use. `steps` and `decay_share` may be
-    changed between interruptions, as long as the fall has not begun. `start_from` names the exported model whose
-    weights the training starts with, by the start of its hash; empty: from nothing.
+    changed between interruptions, as long as the fall has not begun; a training that has less time than was planned
+    falls from step `cut_from`, wherever it then is, to nothing at step `cut_to` (0: not cut). `start_from` names the
+    exported model whose weights the training starts with, by the start of its hash; empty: from nothing.
     """
 
     steps: int = 3000
@@ -77,6 +78,12 @@ class Plan:
     layers: int = 6
     devices: int = 1
     start_from: str = ""
+    cut_from: int = 0
+    cut_to: int = 0
+
+    @property
+    def last_step(self) -> int:
+        return min(self.steps, self.cut_to) if self.cut_to else self.steps
 
     def lr_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
@@ -91,6 +98,8 @@ class Plan:
         )
 
     def _still_level(self, step: int) -> float:
+        if self.cut_to and step > self.cut_from:
+            return self._still_level(self.cut_from) * max(0, self.cut_to - step) / (self.cut_to - self.cut_from)
         return min(1.0, (self.steps - step) / (self.steps * self.decay_share))
 
 
@@ -115,6 +124,7 @@ def train(
     validate_every: int = 250,
     workers: int = 0,
     start_from: Path | None = None,
+    end_at: int | None = None,
 ) -> Path:
     """Trains, or goes on training, and returns the checkpoint's path.
 
@@ -127,6 +137,8 @@ def train(
             other heads); 0 never. The held-out styles are not looked at.
         workers: processes that compose the coming batches meanwhile; 0: this process composes each when it needs it.
         start_from: folder of an exported model of the same shape to start with, such as an earlier training's.
+        end_at: an interrupted training goes on with less time than was planned: the learning rate falls to nothing by
+            this step.
 
     Raises:
         InputError: data not prepared, or the checkpoint belongs to another plan.
@@ -182,12 +194,13 @@ def train(
     start, seconds_before = 0, 0.0
     if checkpoint.is_file():
         stored = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
+        plan = _cut(plan, stored, end_at)
         _check_plan(plan, stored, checkpoint)
         model.load_state_dict(stored["model"])
         optimizer.load_state_dict(stored["optimizer"])
         average.weights = stored["average"]
         start, seconds_before = stored["step"], stored["seconds"]
-        fabric.print(f"going on from step {start} of {plan.steps}", flush=True)
+        fabric.print(f"going on from step {start} of {plan.last_step}", flush=True)
 
     began = saved = time.monotonic()
 
@@ -211,7 +224,7 @@ def train(
         draft.replace(checkpoint)
 
     model.train()
-    end = plan.steps if stop_at is None else min(stop_at, plan.steps)
+    end = plan.last_step if stop_at is None else min(stop_at, plan.last_step)
     draws = [step * plan.devices + fabric.global_rank for step in range(start, end)]
     composed = batches(composer, plan.seed, draws, shares, tokenizer(), workers)
     for step, draw, (batch, tokens_KL) in zip(range(start, end), draws, composed, strict=True):
@@ -322,7 +335,7 @@ def _command(training: dict[str, Any]) -> str:
 
     plan = Plan(**training["plan"])
     command = f"python -m experiments.train_demo_clip train --steps {plan.steps} --seed {plan.seed} --lr {plan.lr}"
-    command += f" --decay_share {plan.decay_share}"
+    command += f" --decay_share {plan.decay_share}" + (f" --end_at {plan.cut_to}" if plan.cut_to else "")
     command += f" --devices {plan.devices} --batch_factor {training['shares']['singles'] // Shares.singles}"
     return command + (" --start_from weights/demo" if plan.start_from else "")
 
@@ -361,12 +374,29 @@ def _hash_of(folder: Path) -> str:
     return hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
 
 
+def _cut(plan: Plan, stored: dict[str, Any], end_at: int | None) -> Plan:
+    """The plan with its end drawn nearer, from where the checkpoint stands or where an earlier cut began."""
+    if end_at is None:
+        return plan
+    before = Plan(**stored["plan"])
+    if before.cut_to == end_at:
+        return replace(plan, cut_from=before.cut_from, cut_to=end_at)
+    if not stored["step"] < end_at < plan.steps or before.cut_to:
+        raise InputError(
+            f"A training at step {stored['step']} of {before.last_step} can't be made to end at step {end_at}.",
+            where="--end_at",
+            next_step="give a later step, before the planned end; only one cut is possible",
+        )
+    return replace(plan, cut_from=stored["step"], cut_to=end_at)
+
+
 def _check_plan(plan: Plan, stored: dict[str, Any], checkpoint: Path) -> None:
     """Only the number of steps and the share of the fall may differ, while by both the learning rate is still level."""
     before = Plan(**stored["plan"])
-    same = replace(before, steps=plan.steps, decay_share=plan.decay_share) == plan
+    uncut = replace(plan, cut_from=before.cut_from, cut_to=before.cut_to) if not before.cut_to else plan
+    same = replace(before, steps=plan.steps, decay_share=plan.decay_share) == uncut
     level = all(stored["step"] <= each.steps * (1 - each.decay_share) for each in (before, plan))
-    if before != plan and not (same and level):
+    if before != uncut and not (same and level):
         raise InputError(
             f"The checkpoint was made under another plan: {before}.",
             where=str(checkpoint),
@@ -422,6 +452,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--lr", type=float, default=Plan.lr)
     parser.add_argument("--decay_share", "--decay-share", type=float, default=Plan.decay_share)
+    parser.add_argument(
+        "--end_at", "--end-at", type=int, help="an interrupted training ends at this step, before its plan"
+    )
     parser.add_argument("--start_from", "--start-from", type=Path, help="an exported model whose weights to start with")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--devices", type=int, default=Plan.devices, help="GPUs, or processes on a CPU")
@@ -461,6 +494,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 device=options.device,
                 workers=options.workers if options.workers is not None else _cores() if on_gpu else 1,
                 start_from=options.start_from,
+                end_at=options.end_at,
             )
         if options.what in ("export", "all"):
             print(export(options.work_dir, options.output_dir))

@@ -92,6 +92,36 @@ def test_with_the_learning_rate_falls_the_share_of_patches_left_out() -> None:
     assert plan.dropout_at(999) == pytest.approx((0.2, 0.0), abs=0.01)
 
 
+def test_a_training_cut_short_falls_to_nothing_from_where_it_is(
+    straight: dict, composer: Composer, tmp_path: Path
+) -> None:
+    plan = Plan(steps=1000, decay_share=0.5, lr=1.0, warmup_steps=1, cut_from=700, cut_to=800)
+    assert plan.lr_at(700) == pytest.approx(0.6) and plan.lr_at(750) == pytest.approx(0.3)
+    assert plan.last_step == 800 and 0 < plan.lr_at(799) < 0.01
+
+    def go_on(end_at: int, stop_at: int | None = None) -> dict:
+        path = train(
+            tmp_path,
+            PLAN,
+            shares=SHARES,
+            composer=composer,
+            device="cpu",
+            validate_every=0,
+            end_at=end_at,
+            stop_at=stop_at,
+        )
+        return torch.load(path, weights_only=True)
+
+    run(tmp_path, composer, stop_at=2)
+    with pytest.raises(InputError, match="can't be made to end at step 2"):
+        go_on(2)
+    assert go_on(5, stop_at=3)["step"] == 3
+    ended = go_on(5)  # interrupted again, it keeps the cut
+    assert ended["step"] == 5 and (ended["plan"]["cut_from"], ended["plan"]["cut_to"]) == (2, 5)
+    with pytest.raises(InputError, match="another plan"):
+        run(tmp_path, composer)
+
+
 def test_batches_composed_by_other_processes_train_the_same(straight: dict, composer: Composer, tmp_path: Path) -> None:
     path = train(tmp_path, PLAN, shares=SHARES, composer=composer, device="cpu", validate_every=0, workers=2)
     assert torch.equal(
