@@ -13,8 +13,8 @@ _BOTH: dict[str, tuple[str, str]] = {
     "pose_reset": ("Straight ahead", "回到正前方"),
     "pose_frame": (
         "As the viewer sees it: yaw > 0 turns the nose (red) to image right, pitch > 0 up, roll > 0 tips the top of "
-        "the head to image right. Marks on a dial are the edges of the words' bins; the red dot is ±180. Drag the head to "
-        "look from elsewhere.",
+        "the head to image right. Marks on a dial are the edges of the words' bins; the red dot is ±180. Drag the head "
+        "to look from elsewhere.",
         "以观看者为准：yaw > 0 鼻子（红线）转向画面右侧，pitch > 0 抬头，roll > 0 头顶倒向画面右侧。"
         "表盘上的刻度是各词语区间的边界，红点为 ±180。拖动头部可换视角。",
     ),
