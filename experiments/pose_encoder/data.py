@@ -22,8 +22,8 @@ can be turned.
 y down) or `[N, 68, 3]` (z towards the viewer); optional `frontal_px` `[N, 68, 2]` (at the same scale), `subject` `[N]`,
 `split` `[N]` (train, val or test) and `convention` (viewer, aflw or subject; default viewer). `.csv`: the columns
 `yaw,pitch,roll,x0…x67,y0…y67`, optional `z0…z67`, `fx0…fx67,fy0…fy67`, `subject`, `split`, `convention`. Several files
-are read one after the other. Without `split` the subjects are split 70 : 15 : 15; without `subject` each row counts as
-a person of its own, and a notice says so.
+are read one after the other, and a `subject` of two files is one person. Without `split` the subjects are split
+70 : 15 : 15; without `subject` each row counts as a person of its own, and a notice says so.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def load_data(
     mats = sorted(path for path in folder.rglob("*.mat") if not path.name.endswith("_pts.mat"))
     w_lp = [path for path in mats if _w_lp_folder(path)]
     aflw = [path for path in mats if re.fullmatch(r"image\d+", path.stem) and not _w_lp_folder(path)]
-    own = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _OWN_READERS)
+    own = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _OWN_READERS and path.is_file())
     if not w_lp and not aflw:
         if not own:
             raise _nothing_found(folder, len(mats))
@@ -257,12 +257,7 @@ def _read_mat(path: Path, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     `Pose_Para` is pitch, yaw, roll in radians, then a translation and a scale. AFLW2000's `pt2d` has 21 points of which
     some are absent, so only a `pt2d` of 68 counts.
     """
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(path)
-    except Exception as error:  # whatever a damaged file makes scipy raise
-        raise InputError(f"This .mat file cannot be read: {error}.", where=str(path)) from error
+    content = _mat_content(path)
     if "Pose_Para" not in content or np.size(content["Pose_Para"]) < 3:
         raise InputError(
             "This .mat file has no Pose_Para.",
@@ -278,6 +273,16 @@ def _read_mat(path: Path, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     if not np.isfinite(points).all():
         raise InputError("A landmark is not a finite number.", where=str(path), next_step="remove the file")
     return pose_deg, points
+
+
+def _mat_content(path: Path) -> dict[str, Any]:
+    from scipy.io import loadmat
+
+    try:
+        content: dict[str, Any] = loadmat(path)
+    except Exception as error:  # whatever a damaged file makes scipy raise
+        raise InputError(f"This .mat file cannot be read: {error}.", where=str(path), next_step="remove it") from error
+    return content
 
 
 def _mat_landmarks(content: dict[str, Any], path: Path, folder: Path) -> np.ndarray:
@@ -300,18 +305,22 @@ def _w_lp_landmarks(path: Path, folder: Path) -> np.ndarray | None:
     """300W-LP's `landmarks/AFW/NAME_pts.mat`: `pts_3d` is the fitted face projected, so hidden points are in place."""
     if not _w_lp_folder(path):
         return None
-    from scipy.io import loadmat
-
     file = path.parent.parent / "landmarks" / path.parent.name.removesuffix("_Flip") / f"{path.stem}_pts.mat"
     if path.parent.name.endswith("_Flip") or not file.is_file() or not file.is_relative_to(folder):
         return None
-    points = loadmat(file).get("pts_3d")
+    points = _mat_content(file).get("pts_3d")
     return np.asarray(points, dtype=np.float64) if points is not None and points.shape == (LANDMARKS, 2) else None
 
 
 def _standard_protocol(trained: tuple[Faces, list[str]], tested: tuple[Faces, list[str]], seed: int) -> PoseData:
     faces, notices = trained
     parts = _rows_by_subject(faces.subjects, (0.9, 0.1), seed)
+    if not all(len(part) for part in parts):
+        raise InputError(
+            f"{len(set(faces.subjects))} photos of 300W-LP are too few to train and to validate.",
+            where=W_LP_FOLDERS[0],
+            next_step="give more of them, or AFLW2000-3D alone",
+        )
     return PoseData(
         "300W-LP, tested on AFLW2000-3D", faces[parts[0]], faces[parts[1]], tested[0], (*notices, *tested[1])
     )
@@ -326,8 +335,8 @@ def _own_files(paths: Sequence[Path]) -> tuple[Faces, list[str], np.ndarray | No
     for path in paths:
         table = _OWN_READERS[path.suffix.lower()](path)
         count = len(table["angles_deg"])
-        convention = str(np.ravel(table.get("convention", "viewer"))[0])
-        people = [f"{path.name}/{person}" for person in table["subject"]] if "subject" in table else None
+        convention = _one_convention(table, path)
+        people = [str(person) for person in table["subject"]] if "subject" in table else None
         if people is None:
             notices.append(f"{path.name} has no subjects: every row counts as a person of its own.")
         ids = [f"{path.name}:{row}" for row in range(count)]
@@ -349,6 +358,18 @@ def _own_files(paths: Sequence[Path]) -> tuple[Faces, list[str], np.ndarray | No
     return Faces.joined(parts), notices, np.concatenate(given) if given else None
 
 
+def _one_convention(table: dict[str, np.ndarray], path: Path) -> str:
+    """What a file says of all its angles; `viewer` if it says nothing."""
+    said = sorted({str(each) for each in np.ravel(table.get("convention", "viewer"))}) or ["viewer"]
+    if len(said) > 1:
+        raise InputError(
+            f"The rows of a file share one convention; here are {' and '.join(map(repr, said[:3]))}.",
+            where=str(path),
+            next_step="write a file for each",
+        )
+    return said[0]
+
+
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -361,10 +382,15 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             wanted = " or ".join(str(["N", *shape]).replace("'", "") for shape in shapes)
             raise InputError(f"The file needs an array {name} of shape {wanted}; it has {found}.", where=str(path))
     for name in ("frontal_px", "subject", "split"):
-        if name in table and len(table[name]) != len(table["angles_deg"]):
+        if name in table and table[name].shape[:1] != table["angles_deg"].shape[:1]:
             raise InputError(
-                f"{name} has {len(table[name])} rows for {len(table['angles_deg'])} poses.", where=str(path)
+                f"{name} has the shape {table[name].shape} for {len(table['angles_deg'])} poses.", where=str(path)
             )
+    for name in ("angles_deg", "landmarks_px", "frontal_px"):
+        if name in table and table[name].dtype.kind not in "fiu":
+            raise InputError(f"{name} holds no numbers, but {table[name].dtype}.", where=str(path))
+    if "frontal_px" in table and table["frontal_px"].shape[1:] != (LANDMARKS, 2):
+        raise InputError(f"frontal_px is {table['frontal_px'].shape}, not [N, 68, 2].", where=str(path))
     return table
 
 
@@ -372,19 +398,24 @@ def _read_csv(path: Path) -> dict[str, np.ndarray]:
     points = [f"{axis}{number}" for number in range(LANDMARKS) for axis in ("x", "y")]
     depths = [f"z{number}" for number in range(LANDMARKS)]
     frontal = [f"f{name}" for name in points]
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        header = [name.strip() for name in reader.fieldnames or []]
-        reader.fieldnames = header
-        missing = [name for name in ["yaw", "pitch", "roll", *points] if name not in header]
-        if missing:
-            more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
-            raise InputError(
-                f"The columns {', '.join(missing[:4])}{more} are absent.",
-                where=str(path),
-                next_step="see the schema in experiments/README.md",
-            )
-        rows = list(reader)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            header = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = header
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"This .csv file cannot be read: {error}.", where=str(path), next_step="save it as CSV UTF-8"
+        ) from error
+    missing = [name for name in ["yaw", "pitch", "roll", *points] if name not in header]
+    if missing:
+        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+        raise InputError(
+            f"The columns {', '.join(missing[:4])}{more} are absent.",
+            where=str(path),
+            next_step="see the schema in experiments/README.md",
+        )
     if not rows:
         raise InputError("The file has a header and no rows.", where=str(path))
 
@@ -443,6 +474,9 @@ def _from_pixels(
     points -= points.mean(axis=1, keepdims=True)
     if frontal_px is not None:
         front = np.array(frontal_px, dtype=np.float64) * [1.0, -1.0]
+        bad_rows = np.flatnonzero(~np.isfinite(front).all(axis=(1, 2)))
+        if len(bad_rows):
+            raise InputError("A frontal landmark is not a finite number.", where=f"row {int(bad_rows[0])}")
         front -= front.mean(axis=1, keepdims=True)
     elif points.shape[2] == 3:
         rotations = rotation_matrices(poses)

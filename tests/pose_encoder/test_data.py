@@ -153,6 +153,14 @@ def test_a_damaged_mat_is_named(tmp_path: Path) -> None:
         load_data(tmp_path)
 
 
+def test_damaged_landmarks_beside_300w_lp_are_named(tmp_path: Path) -> None:
+    write_300w_lp(tmp_path, photos=16, turns=1)
+    damaged = sorted((tmp_path / "landmarks" / "AFW").iterdir())[0]
+    damaged.write_bytes(b"MATLAB 5.0 MAT-file" + bytes(40))
+    with pytest.raises(InputError, match=damaged.name):
+        load_data(tmp_path)
+
+
 # ------------------------------------------------------------------ 300W-LP
 
 
@@ -184,6 +192,13 @@ def test_both_sets_give_the_usual_protocol(tmp_path: Path) -> None:
     assert "tested on AFLW2000-3D" in data.name
     assert len(data.test) == 15 and {name.split("/")[0] for name in data.test.ids} == {"AFLW2000-3D"}
     assert [len(data.train), len(data.val)] == [72, 8]
+
+
+def test_too_few_photos_to_validate_beside_the_usual_test_are_refused(tmp_path: Path) -> None:
+    write_300w_lp(tmp_path / "300W_LP", photos=2, turns=2)
+    write_aflw2000(tmp_path / "AFLW2000", poses(12))
+    with pytest.raises(InputError, match="too few to train and to validate"):
+        load_data(tmp_path)
 
 
 def test_frontal_landmarks_without_depth_come_close() -> None:
@@ -292,6 +307,50 @@ def test_missing_columns_and_arrays_are_named(tmp_path: Path) -> None:
     (tmp_path / "f.npz").write_bytes(b"no zip")
     with pytest.raises(InputError, match="cannot be read"):
         load_data(tmp_path)
+
+
+def test_a_csv_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_bytes(b"yaw,pitch,roll\n\xb3\xff\n")
+    with pytest.raises(InputError, match=r"cannot be read.*f\.csv"):
+        load_data(tmp_path)
+    (tmp_path / "f.csv").unlink()
+    (tmp_path / "f.csv").mkdir()
+    with pytest.raises(InputError, match="No face data here"):
+        load_data(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"landmarks_px": np.full((12, 68, 2), "x")}, "landmarks_px holds no numbers"),
+        ({"subject": np.array("one person")}, "subject has the shape"),
+        ({"frontal_px": np.zeros((12, 5, 2))}, r"frontal_px is \(12, 5, 2\)"),
+        ({"frontal_px": np.full((12, 68, 2), np.nan)}, "frontal landmark is not a finite number"),
+        ({"convention": np.array(["aflw"] * 11 + ["viewer"])}, "'aflw' and 'viewer'"),
+    ],
+)
+def test_an_array_that_cannot_be_used_is_named(change: dict[str, np.ndarray], says: str, tmp_path: Path) -> None:
+    angles = poses(12)
+    points = np.swapaxes(posed_px(angles)[1], 1, 2)[..., :2]
+    np.savez(tmp_path / "f.npz", **{"angles_deg": angles, "landmarks_px": points, "convention": "aflw", **change})
+    with pytest.raises(InputError, match=says) as caught:
+        load_data(tmp_path)
+    assert "f.npz" in str(caught.value)
+
+
+def test_a_person_of_two_files_is_one_person(tmp_path: Path) -> None:
+    """Split by file, the same name would otherwise be trained on and tested without a word."""
+    angles = poses(24)
+    points = np.swapaxes(posed_px(angles)[1], 1, 2)[..., :2]
+    people = np.array([f"p{row}" for row in range(12)] * 2)
+    for name, rows in (("a", slice(0, 12)), ("b", slice(12, 24))):
+        np.savez(
+            tmp_path / f"{name}.npz", angles_deg=angles[rows], landmarks_px=points[rows], subject=people[rows],
+            convention="aflw",
+        )  # fmt: skip
+    data = load_data(tmp_path)
+    parts = [set(part.subjects) for part in (data.train, data.val, data.test)]
+    assert set.union(*parts) == set(people) and sum(map(len, parts)) == 12
 
 
 # ------------------------------------------------------------------ nothing there
