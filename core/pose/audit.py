@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import InputError
-from core.pose.angles import rotation_matrices
+from core.pose.angles import geodesic_deg, rotation_matrices
 from core.types import Progress
 
 Encode = Callable[[np.ndarray], np.ndarray]
@@ -67,12 +67,6 @@ def sample_poses(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-limits, limits, (count, 3))
 
 
-def geodesic_deg(rotations_N33: np.ndarray) -> np.ndarray:
-    """The angle of the turn between every two rotations, `[N, N]` degrees."""
-    traces_NN = np.einsum("nij,mij->nm", rotations_N33, rotations_N33)
-    return np.rad2deg(np.arccos(np.clip((traces_NN - 1) / 2, -1, 1)))
-
-
 def audit(
     name: str,
     encode: Encode,
@@ -99,7 +93,8 @@ def audit(
     angles_N3 = sample_poses(poses, seed)
     embeddings_ND = _checked(encode(angles_N3), poses, name)
     upper = np.triu_indices(poses, k=1)
-    apart_deg = geodesic_deg(rotation_matrices(angles_N3))[upper]
+    rotations_N33 = rotation_matrices(angles_N3)
+    apart_deg = geodesic_deg(rotations_N33[upper[0]], rotations_N33[upper[1]])
     distances = _distances(embeddings_ND)[upper]
     mean = float(distances.mean())
     scale = mean if mean > 0 else 1.0

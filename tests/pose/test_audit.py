@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from core.errors import InputError
 from core.pose.angles import rotation_matrices
-from core.pose.audit import Candidate, PoseAudit, audit, audit_all, geodesic_deg, ms_per_1000, sample_poses
+from core.pose.audit import Candidate, PoseAudit, audit, audit_all, ms_per_1000, sample_poses
 from core.pose.text import caption_numbers
 from core.types import Progress
 
@@ -22,11 +22,17 @@ def codes(angles_N3):
     return np.random.default_rng(0).normal(size=(45, 32))[caption_numbers(angles_N3)]
 
 
-def test_the_geodesic_distance_is_scipys():
-    matrices = rotation_matrices(sample_poses(20))
-    turns = Rotation.from_matrix(matrices)
-    direct = [[np.rad2deg((one.inv() * other).magnitude()) for other in turns] for one in turns]
-    np.testing.assert_allclose(geodesic_deg(matrices), direct, atol=1e-5)
+def test_the_widest_collision_is_the_angle_that_scipy_says():
+    """An encoder with one code for two halves of all poses: the widest pair of either half."""
+    angles_N3 = sample_poses(40)
+    found = audit("halves", lambda angles: (angles[:, :1] > 0).astype(float), poses=40)
+    turns = [Rotation.from_matrix(matrix) for matrix in rotation_matrices(angles_N3)]
+    apart = [
+        np.rad2deg((turns[one].inv() * turns[other]).magnitude())
+        for one, other in zip(*np.triu_indices(40, 1), strict=True)
+        if (angles_N3[one, 0] > 0) == (angles_N3[other, 0] > 0)
+    ]
+    assert found.distinct == 2 and found.widest_collision_deg == pytest.approx(max(apart), abs=1e-9)
 
 
 def test_a_rotation_matrix_keeps_the_order_and_tears_nowhere():
