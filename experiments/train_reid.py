@@ -430,6 +430,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorkbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last epoch", file=sys.stderr)
+        return 130
 
 
 def _train_all(options: argparse.Namespace) -> int:
@@ -437,29 +440,14 @@ def _train_all(options: argparse.Namespace) -> int:
     if options.runs_dir:
         config = replace(config, OUTPUT_DIR=str(options.runs_dir))
     planned = []
+    if min(options.seeds or [0]) < 0:
+        raise InputError("A seed is not negative.", where=f"--seeds {min(options.seeds)}", next_step="Give 0 or more.")
     for seed in options.seeds or [config.SOLVER.SEED]:
         seeded = replace(config, SOLVER=replace(config.SOLVER, SEED=seed))
         planned += [with_arm(seeded, name) for name in options.arms] if options.arms else [seeded]
     if options.name and len(planned) > 1:
         raise InputError("--name is for one run.", where=options.name, next_step="Leave it out with --arms or --seeds.")
-    accelerator = {"auto": "auto", "cpu": "cpu", "gpu": "gpu"}.get(options.device)
-    if accelerator is None:
-        raise InputError("The device is one of auto, cpu, gpu.", where=options.device, next_step="--device auto")
-
-    import torch
-    from lightning.fabric import Fabric
-
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    if accelerator == "gpu" and not torch.cuda.is_available() and not torch.backends.mps.is_available():
-        raise InputError("This machine has no GPU that torch can use.", where="--device gpu", next_step="--device cpu")
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=options.devices,
-        strategy="ddp" if options.devices > 1 else "auto",
-        precision=config.SOLVER.PRECISION,  # type: ignore[arg-type]
-    )
-    fabric.launch()  # with several devices, this very command runs once for each
+    fabric = make_fabric(config, options.device, options.devices, options.threads)
     shared = Shared()
     for one in planned:
         name = options.name or f"{arm(one.MODEL)}-seed{one.SOLVER.SEED}"
@@ -479,6 +467,51 @@ def _train_all(options: argparse.Namespace) -> int:
         )
         fabric.print(f"{name}: " + ", ".join(f"{key} {value:.2f}" for key, value in result.items()), flush=True)
     return 0
+
+
+def make_fabric(config: Config, device: str = "auto", devices: int = 1, threads: int | None = None) -> Fabric:
+    """Launched: with several devices this very command runs once for each.
+
+    Args:
+        device: `auto | cpu | gpu`.
+        devices: GPUs, or processes on a CPU.
+        threads: of a CPU; None: as many as torch chooses.
+
+    Raises:
+        InputError: another device, one that is not here, or a precision that it does not have.
+    """
+    import torch
+    from lightning.fabric import Fabric
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+    if device not in ("auto", "cpu", "gpu"):
+        raise InputError("The device is one of auto, cpu, gpu.", where=device, next_step="--device auto")
+    if device == "gpu" and not torch.cuda.is_available() and not torch.backends.mps.is_available():
+        raise InputError("This machine has no GPU that torch can use.", where="--device gpu", next_step="--device cpu")
+    if config.SOLVER.PRECISION == "16-mixed" and (device == "cpu" or not torch.cuda.is_available()):
+        # Fabric would compute in bfloat16, and the run's record would say float16
+        raise InputError("16-mixed needs a GPU.", where="SOLVER.PRECISION", next_step="Give bf16-mixed, or 32-true.")
+    if threads is not None and threads < 1:
+        raise InputError(
+            "There must be at least one thread.", where=f"--threads {threads}", next_step="Give 1 or more."
+        )
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        fabric = Fabric(
+            accelerator=device,
+            devices=devices,
+            strategy="ddp" if devices > 1 else "auto",
+            precision=config.SOLVER.PRECISION,  # type: ignore[arg-type]
+        )
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"These devices cannot be used: {error}",
+            where=f"--device {device} --devices {devices}",
+            next_step="--devices 1",
+        ) from error
+    fabric.launch()
+    return fabric
 
 
 def _generate(options: argparse.Namespace) -> int:

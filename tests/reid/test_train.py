@@ -301,6 +301,10 @@ def test_the_command_computes_in_the_precision_asked(figures: Path, tiny_weights
         (["--arms", "plan7"], "No such arm"),
         (["--seed", "1", "2", "--name", "x"], "--name is for one run"),
         (["--device", "abacus"], "auto, cpu, gpu"),
+        (["--device", "cpu", "--devices", "0"], "devices cannot be used"),
+        (["--device", "cpu", "--set", "SOLVER.PRECISION=16-mixed"], "16-mixed needs a GPU"),
+        (["--threads", "0"], "at least one thread"),
+        (["--seeds", "0", "-1"], "not negative"),
         (["--set", "MODEL.MAMBA=True"], "not implemented"),
         (["--set", "DATASETS.ROOT_DIR=nowhere"], "modality is missing"),
         (["--set", "SOLVER.IMS_PER_BATCH=64"], "Make the batch smaller"),
@@ -323,6 +327,17 @@ def test_the_command_says_what_is_wrong(
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert words in error and error.startswith("error: ") and "Traceback" not in error
+
+
+def test_an_interruption_is_one_line_and_no_traceback(
+    figures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_reid, "train", interrupted)
+    assert main(["--config", str(write_yaml(tmp_path, figures)), "--device", "cpu"]) == 130
+    assert capsys.readouterr().err == "stopped; the same command goes on from the last epoch\n"
 
 
 def test_generate_writes_what_train_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
