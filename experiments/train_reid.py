@@ -177,6 +177,8 @@ def train(
         ).metrics(prefix)
         return {key: round(value, 4) for key, value in found.items()}
 
+    if fabric.device.type == "cuda":  # the peak is this run's, not that of the runs before it in this process
+        torch.cuda.reset_peak_memory_stats(fabric.device)
     with RunRecorder(config.OUTPUT_DIR, name, recorded, resume=folder.exists(), rank=fabric.global_rank) as run:
         step, best = int(state["step"]), state["best"]
         for epoch in range(int(state["epoch"]), config.SOLVER.MAX_EPOCHS):
