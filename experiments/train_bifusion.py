@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import math
 import os
 import sys
@@ -64,6 +65,7 @@ def make_fabric(device: str = "auto", devices: int = 1) -> Any:
     """
     import torch
     from lightning.fabric import Fabric
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     if device not in ("auto", "cpu", "gpu"):
         raise InputError("The device is one of auto, cpu, gpu.", where=device, next_step="--device auto")
@@ -74,7 +76,14 @@ def make_fabric(device: str = "auto", devices: int = 1) -> Any:
         devices = int(os.environ["LOCAL_WORLD_SIZE"])
         machines = int(os.environ["WORLD_SIZE"]) // devices
     several = devices * machines > 1
-    fabric = Fabric(accelerator=device, devices=devices, num_nodes=machines, strategy="ddp" if several else "auto")
+    try:
+        fabric = Fabric(accelerator=device, devices=devices, num_nodes=machines, strategy="ddp" if several else "auto")
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"These devices cannot be used: {error}",
+            where=f"--device {device} --devices {devices}",
+            next_step="--devices 1",
+        ) from error
     fabric.launch()
     return fabric
 
@@ -468,7 +477,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, help="CPU threads; by default as many as torch chooses")
     options = parser.parse_args(arguments)
     try:
-        if options.threads:
+        if options.threads is not None:
+            if options.threads < 1:
+                raise InputError("There must be at least one thread.", where=f"--threads {options.threads}")
             import torch
 
             torch.set_num_threads(options.threads)
@@ -478,8 +489,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plans = _chosen(options)
         fabric = make_fabric(options.device, options.devices)
         for plan in plans:
-            status = place.output_dir / plan.run_name / "status"
-            if status.is_file() and status.read_text().strip() == "finished":
+            if _finished(place.output_dir / plan.run_name, plan):
                 fabric.print(f"{plan.run_name}: finished before, left alone", file=sys.stderr)
                 continue
             started = time.monotonic()
@@ -492,6 +502,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130
     return 0
+
+
+def _finished(run_dir: Path, plan: Plan) -> bool:
+    """Whether this very run is finished.
+
+    Raises:
+        InputError: a run of that name is, but of another plan; or what it was cannot be read.
+    """
+    status = run_dir / "status"
+    if not status.is_file() or status.read_text().strip() != "finished":
+        return False
+    try:
+        before = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
+        changed = [f"{name} was {before.get(name)}" for name, now in plan.config().items() if before.get(name) != now]
+    except (OSError, ValueError, AttributeError):
+        raise InputError(
+            "The run's configuration cannot be read.", where=str(run_dir), next_step="Remove that folder."
+        ) from None
+    if changed:
+        raise InputError(
+            f"A finished run of this name had other options: {', '.join(changed[:4])}.",
+            where=str(run_dir),
+            next_step="Give the same options, another --output_dir, or remove the run.",
+        )
+    return True
 
 
 def _chosen(options: argparse.Namespace) -> list[Plan]:
@@ -517,6 +552,8 @@ def _numbers(text: str) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             raise InputError("Seeds are whole numbers: 0-5 or 0,3.", where=f"--seeds {text}")
+        if int(last or first) < int(first):
+            raise InputError("A range of seeds goes upwards: 0-5.", where=f"--seeds {text}")
         numbers += range(int(first), int(last or first) + 1)
     return numbers
 

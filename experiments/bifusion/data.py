@@ -125,7 +125,7 @@ class FrameBank:
                 raise InputError(
                     "The scene has no object: every pixel of its instance images is 0.",
                     where=scene.name,
-                    next_step="Give instance images, or --instance_weight 0.",
+                    next_step="Give instance images, or --set instance_weight=0.",
                 )
             for frame, points in zip(scene.frames, candidates, strict=True):
                 if not len(points.xyz_N3):

@@ -77,6 +77,10 @@ class Plan:
                 f"a multiple of log_every, {self.log_every}",
             ),
             ("lr", self.lr > 0, "above 0"),
+            ("clip_lr", self.clip_lr >= 0, "0 or more"),
+            ("weight_decay", self.weight_decay >= 0, "0 or more"),
+            ("semantic_weight", self.semantic_weight >= 0, "0 or more"),
+            ("instance_weight", self.instance_weight >= 0, "0 or more"),
             ("max_grad_norm", self.max_grad_norm >= 0, "0 or more"),
             ("fusion", bool(self.fusion), "a name"),
         ):
@@ -141,7 +145,12 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"Not an option: {text!r}.", where="--set", next_step="Write name=value.")
-        options[name.strip()] = yaml.safe_load(value)
+        try:
+            options[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise InputError(
+                f"The value is no YAML: {text!r}.", where="--set", next_step="For example lr=1e-3."
+            ) from None
     return options
 
 

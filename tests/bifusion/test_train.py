@@ -154,8 +154,12 @@ def test_the_command_trains_arms_by_seeds_and_leaves_finished_runs_alone(
     trained.clear()
     (place.output_dir / "b-seed1").mkdir(parents=True)
     (place.output_dir / "b-seed1" / "status").write_text("finished\n")
+    before = Plan(fusion="b", seed=1, model="custom_tiny", form="stable").config()
+    (place.output_dir / "b-seed1" / "config.json").write_text(json.dumps({**before, "frames": 8}))
     assert main(arguments(place, config, "--seeds", "0-1", "--share", "2/2", "--arm", "a,b")) == 0
     assert trained == ["b-seed0"] and "b-seed1: finished before" in capsys.readouterr().err
+    assert main(arguments(place, config, "--seeds", "1", "--arm", "b", "--set", "epochs=60")) == 2
+    assert "had other options: epochs was 30" in capsys.readouterr().err and trained == ["b-seed0"]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +171,11 @@ def test_the_command_trains_arms_by_seeds_and_leaves_finished_runs_alone(
         (("--set", "epochs=0"), "epochs cannot be 0"),
         (("--set", "steps=1"), "no option 'steps'"),
         (("--set", "model=nothing"), "nothing"),
+        (("--set", "form=["), "no YAML"),
+        (("--set", "weight_decay=-1"), "weight_decay cannot be -1"),
+        (("--seeds", "5-2"), "upwards"),
+        (("--devices", "0"), "devices cannot be used"),
+        (("--threads", "0"), "at least one thread"),
         (("--data_dir", "/nowhere"), "classes"),
     ],
 )
