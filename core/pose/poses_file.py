@@ -155,15 +155,15 @@ def open_poses(path: Path) -> PosesFile:
             beginning = file.read(1 << 16)
     except OSError as error:
         raise InputError(f"The file cannot be read: {error.strerror}.", where=str(path)) from error
-    if not beginning.strip():
-        raise InputError("The file is empty.", where=path.name, next_step="It needs the columns yaw, pitch, roll.")
     if b"\0" in beginning:
         raise InputError("This is not a text file.", where=path.name, next_step="Save the poses as CSV in UTF-8.")
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(beginning)
     except UnicodeDecodeError as error:
         raise InputError("The file is not UTF-8 text.", where=path.name, next_step="Save it as CSV UTF-8.") from error
-    first = next(line for line in text.splitlines() if line.strip())
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if not first:  # a byte order mark and nothing after it, or blanks that only Unicode knows
+        raise InputError("The file is empty.", where=path.name, next_step="It needs the columns yaw, pitch, roll.")
     delimiter = max(",;\t", key=first.count)
     cells = tuple(cell.strip() for cell in next(csv.reader([first], delimiter=delimiter)))
     named = [_NAME_PATTERN.match(cell.lower()) for cell in cells]

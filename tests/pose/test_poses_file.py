@@ -172,6 +172,8 @@ def test_own_columns_named_like_ours_are_kept(tmp_path, fakes):
     [
         (b"", "empty"),
         (b" \n\n", "empty"),
+        (b"\xef\xbb\xbf\r\n", "empty"),
+        ("\u3000\n".encode(), "empty"),
         (b"yaw,pitch,roll\n", "no rows"),
         (b"yaw,pitch\n1,2", "no column for roll"),
         (b"a,b,c\n1,2,3", "no column for yaw, pitch, roll"),
