@@ -81,6 +81,8 @@ class Pose:
                 raise InputError(f"{name} is empty.", next_step="Give an angle in degrees.")
             try:
                 number = float(value) if not isinstance(value, bool) else math.nan
+            except OverflowError:  # a whole number of hundreds of digits
+                number = math.inf
             except (TypeError, ValueError):
                 raise InputError(
                     f"{name} is not a number: {str(value)[:40]!r}.", next_step="Give an angle in degrees."

@@ -99,6 +99,7 @@ def test_a_pose_as_the_page_sends_it() -> None:
         ({"yaw": True, "pitch": 2, "roll": 0}, "yaw is not a finite number"),
         ({"yaw": float("nan"), "pitch": 2, "roll": 0}, "yaw is not a finite number"),
         ({"yaw": 0, "pitch": "inf", "roll": 0}, "pitch is not a finite number"),
+        ({"yaw": 0, "pitch": 0, "roll": 10**400}, "roll is not a finite number"),
     ],
 )
 def test_what_is_no_pose_is_named(sent: object, words: str) -> None:

@@ -411,9 +411,9 @@ def _wire_pose(parts: Parts, services: Services, shelf: EncoderShelf) -> None:
         """A click on the map takes the dials there."""
         point = event._data.get("point") if isinstance(event._data, dict) else None
         looked = values[parts.looked]
-        if looked is None or not isinstance(point, list) or len(point) != 2:
+        if looked is None or not isinstance(point, list) or list(map(type, point)) != [int, int]:
             return {parts.dials: gr.skip()}
-        row, column = (int(place) for place in point)
+        row, column = point
         if not (0 <= row < len(looked.pitch_deg) and 0 <= column < len(looked.yaw_deg)):
             return {parts.dials: gr.skip()}
         pose = {"yaw": float(looked.yaw_deg[column]), "pitch": float(looked.pitch_deg[row])}
