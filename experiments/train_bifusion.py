@@ -146,6 +146,9 @@ class _Trainer:
             image_encoder = Enhanced2DEncoder.from_encoder(encoder, trainable_blocks=plan.trainable_blocks)
             # rooms are seen in few, large pixels: a metre of floor may lie between two of them
             fusion = BiFusionEncoder(image_encoder, norm=plan.norm, occlusion_m=0.3)
+            if plan.gradient_flow_ratio == 0.0:  # nothing reaches these; several devices would wait for their gradients
+                image_encoder.global_projection.requires_grad_(False)
+                fusion.global_norm.requires_grad_(False)
         self.criterion = ClipConsCriterion(
             plan.clip_weight if plan.images else 0.0,
             plan.temperature,

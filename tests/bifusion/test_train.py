@@ -195,11 +195,15 @@ def test_too_few_frames_for_a_batch_are_refused(place: Place):
 
 
 def test_two_processes_write_one_run(place: Place, tmp_path: Path):
+    """Also of the arm in which a part of the network gets no gradient: nobody waits for it."""
     config = tmp_path / "c.yaml"
     options = ", ".join(
         f"{name}: {getattr(TINY, name)}" for name in ("epochs", "steps_per_epoch", "batch_size", "points")
     )
-    config.write_text(f"base: {{model: custom_tiny, {options}, evaluate_every: 4}}\narms: {{a: {{}}}}\n")
+    config.write_text(
+        f"base: {{model: custom_tiny, {options}, evaluate_every: 4}}\n"
+        "arms: {a: {}, isolated: {gradient_flow_ratio: 0.0, norm: true}}\n"
+    )
     data = prepare_rooms(place.work_dir, dict(place.rooms or ()))
     command = [*arguments(place, config), "--devices", "2", "--threads", "1", "--data_dir", str(data)]
     done = subprocess.run(
@@ -208,6 +212,7 @@ def test_two_processes_write_one_run(place: Place, tmp_path: Path):
     assert done.returncode == 0, done.stderr[-2000:]
     logged = rows(place.output_dir / "a-seed0")
     assert [row["epoch"] for row in logged] == [1, 2, 3, 4] and [row["step"] for row in logged] == [2, 4, 6, 8]
+    assert [row["step"] for row in rows(place.output_dir / "isolated-seed0")] == [2, 4, 6, 8]
     assert done.stderr.count("a-seed0: ") == 1 and 0 < logged[-1]["val/mIoU"] < 1
 
 
