@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -48,7 +49,8 @@ def sweep(
     threads = threads or max(1, (os.cpu_count() or 1) // processes)
     failed = 0
     # fresh processes rather than forks: torch's threads do not survive a fork
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_end_at_once)
+    try:
         jobs = {pool.submit(_one_run, each, runs_dir, threads, device, weights_dir, logs_only): each for each in plans}
         for done, job in enumerate(as_completed(jobs), 1):
             each = jobs[job]
@@ -64,7 +66,14 @@ def sweep(
                 failed += 1
                 line = f"{each.pose_encoder}-seed{each.seed} failed: {error}"
             print(f"[{done}/{len(plans)}] {line}", file=sys.stderr, flush=True)
+    finally:  # an interruption or an error ends the sweep, not only the wait for it
+        pool.shutdown(cancel_futures=True)
     return 1 if failed else 0
+
+
+def _end_at_once() -> None:
+    """Ctrl-C reaches the processes of a sweep too: they end there, where they would else go on with the next run."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _one_run(plan: Plan, runs_dir: Path, threads: int, device: str, weights_dir: Path | None, logs_only: bool) -> str:

@@ -358,3 +358,24 @@ def test_a_sweep_runs_every_arm_with_every_seed_and_goes_on(tmp_path: Path, tiny
     assert {one.status for one in found} == {"finished"}
     assert (tmp_path / "runs" / "clip-seed0" / "metrics.jsonl").read_bytes() == first
     assert not list((tmp_path / "runs").rglob("process.json")) and not list((tmp_path / "runs").rglob("*.pt"))
+
+
+def test_an_interrupted_sweep_ends_instead_of_going_on_with_the_next_run(tmp_path: Path) -> None:
+    """Ctrl-C as a terminal sends it, to the command and to its processes alike."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "experiments.train_universal", *COMMAND, "--runs_dir", str(tmp_path),
+         "--epochs", "100", "--sweep", "--arms", "mlp,none", "--seeds", "4", "--processes", "1"],
+        cwd=REPO_DIR, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    log = tmp_path / "mlp-seed0" / "metrics.jsonl"
+    until = time.monotonic() + 200
+    while time.monotonic() < until and not log.exists():
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        said = process.communicate(timeout=60)[1]
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130 and said.endswith("stopped; the same command goes on from here\n")
+    assert [folder.name for folder in tmp_path.iterdir()] == ["mlp-seed0"]
