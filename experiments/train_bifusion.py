@@ -325,6 +325,7 @@ class _Trainer:
                 "epoch": epoch,
                 "step": self.step,
                 "plan": self.plan.config(),
+                "data": self.banks["train"].fingerprint,
                 "weights": trained,
                 "optimizer": self.optimizer.state_dict(),
                 "bad": self.bad,
@@ -337,7 +338,7 @@ class _Trainer:
         """Takes up a checkpoint and returns its epoch.
 
         Raises:
-            InputError: it was made under another plan.
+            InputError: it was made under another plan, or on other frames.
         """
         import torch
 
@@ -349,6 +350,12 @@ class _Trainer:
                 f"The checkpoint was made under another plan: {', '.join(changed)} differ.",
                 where=str(path),
                 next_step="Give the same options, another --output_dir, or remove the run.",
+            )
+        if stored["data"] != self.banks["train"].fingerprint:
+            raise InputError(
+                "The checkpoint was made on other frames.",
+                where=str(path),
+                next_step="Give the same --data_dir, another --output_dir, or remove the run.",
             )
         own = dict(self.raw.named_parameters())
         with torch.no_grad():

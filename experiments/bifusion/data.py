@@ -151,6 +151,18 @@ class FrameBank:
     def __len__(self) -> int:
         return len(self._points)
 
+    @property
+    def fingerprint(self) -> str:
+        """Of every number in it."""
+        digest = hashlib.sha256()
+        for tensor in (self.pixels_FCHW, self._intrinsics_F33, self._poses_F44, self._depths_FHW):
+            if tensor is not None:
+                digest.update(np.ascontiguousarray(tensor.numpy()))
+        for points in self._points:
+            for name in _Candidates.FIELDS:
+                digest.update(np.ascontiguousarray(getattr(points, name)))
+        return digest.hexdigest()[:16]
+
     def batch(self, frames: Sequence[int], points_per_frame: int, seed: Sequence[int]) -> Batch:
         """These frames with points drawn anew.
 

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,13 @@ def test_a_checkpoint_of_another_plan_is_refused(place: Place):
         train(TINY, place, FABRIC, stop_after=1)
     with pytest.raises(InputError, match="another plan: temperature differ"):
         train(TINY.changed({"temperature": 0.1}, "test"), place, FABRIC)
+
+
+def test_a_checkpoint_of_other_frames_is_refused(place: Place):
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, place, FABRIC, stop_after=1)
+    with pytest.raises(InputError, match="other frames"):
+        train(TINY, replace(place, rooms=(("train", 3), ("val", 1), ("test", 1))), FABRIC)
 
 
 def test_the_ratio_and_the_frozen_part_rule_who_moves(place: Place):
