@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser import harness
 
+expect.set_options(timeout=30_000)  # a busy machine is no fault of the page
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio_client would ask its maker's server for news
 
 

@@ -26,7 +26,6 @@ from tests.browser import harness
 EXAMPLES = Path(__file__).resolve().parents[2] / "webapp" / "examples"
 PHOTOS = [EXAMPLES / name for name in ("cat.jpg", "temple.jpg", "coffee.jpg", "rocket.jpg")]
 PATIENCE_MS = 120_000
-expect.set_options(timeout=30_000)  # a busy machine is no fault of the page
 
 
 @pytest.fixture(scope="module")
