@@ -461,6 +461,11 @@ def _banks(model_id: str, instances: bool, place: Place) -> dict[str, FrameBank]
         banks[split] = FrameBank(scenes, classes, encoder, instances=instances)
         for reject in banks[split].skipped:
             print(f"left out {reject.id}: {reject.reason}", file=sys.stderr)
+        if not banks[split].checks_occlusion:
+            print(
+                f"{split}: depth is not the colour's view, so hidden points are not told from seen ones",
+                file=sys.stderr,
+            )
     return banks
 
 

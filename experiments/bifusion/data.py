@@ -102,6 +102,7 @@ class FrameBank:
     Attributes:
         pixels_FCHW: float32, preprocessed.
         skipped: frames left out by the reader.
+        checks_occlusion: False where the depth of some frame is not the colour's view.
 
     Raises:
         InputError: a scene without labelled points (or objects); it is named.
@@ -139,10 +140,11 @@ class FrameBank:
                 )
                 poses.append(torch.linalg.inv(torch.from_numpy(frame.camera_to_world_44)))
                 depths.append(_depth_of_colour(frame, preprocessing))
+        self.checks_occlusion = all(depth is not None for depth in depths)
         self.pixels_FCHW = torch.stack(pixels)
         self._intrinsics_F33 = torch.stack(intrinsics).float()
         self._poses_F44 = torch.stack(poses).float()
-        self._depths_FHW = None if any(depth is None for depth in depths) else torch.stack(depths)
+        self._depths_FHW = torch.stack(depths) if self.checks_occlusion else None
         self._neighbours = [
             [other for other, scene in enumerate(self._scene_of) if scene == mine and other != index]
             for index, mine in enumerate(self._scene_of)
@@ -258,10 +260,21 @@ def _in_colour(frame: Any, uv_N2: torch.Tensor, depth_N: torch.Tensor) -> torch.
 
 
 def _depth_of_colour(frame: Any, preprocessing: Any) -> torch.Tensor | None:
-    """Depth as the model's input is cut; None where the depth image is not the colour's view (then no occlusion)."""
-    same = frame.depth_HW_m.shape == frame.rgb_HWC.shape[:2]
-    same = same and np.allclose(frame.depth_intrinsics_33, frame.color_intrinsics_33)
-    return preprocess_depth(torch.from_numpy(frame.depth_HW_m), preprocessing) if same else None
+    """Depth as the model's input is cut, or None where the depth camera sees another view than the colour's.
+
+    Depth of another size is first brought to the colour's, each pixel the nearest one's.
+    """
+    height, width = frame.rgb_HWC.shape[:2]
+    rows, columns = frame.depth_HW_m.shape
+    scale = columns / width, rows / height
+    resized = [[scale[0], 0, 0.5 * scale[0] - 0.5], [0, scale[1], 0.5 * scale[1] - 0.5], [0, 0, 1]]
+    if not np.allclose(frame.depth_intrinsics_33, np.array(resized) @ frame.color_intrinsics_33, atol=0.1):
+        return None
+    nearest = (
+        np.floor((np.arange(size) + 0.5) * factor).astype(int)
+        for size, factor in ((height, scale[1]), (width, scale[0]))
+    )
+    return preprocess_depth(torch.from_numpy(frame.depth_HW_m[np.ix_(*nearest)]), preprocessing)
 
 
 def _middles(candidates: Sequence[_Candidates]) -> dict[int, np.ndarray]:

@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.fusion.projection import project, sample_features
 from core.models.encoder import Encoder
 from experiments.bifusion.data import FrameBank, prepare_rooms
-from experiments.bifusion.frames import Scene, read_classes, read_split
+from experiments.bifusion.frames import Frame, Scene, read_classes, read_split
 from experiments.bifusion.rooms import CLASSES, generate_room
 
 BY_NAME = {name: number for number, name in CLASSES.items()}
@@ -92,6 +92,33 @@ def test_the_points_of_a_frame_meet_their_own_colour_in_the_preprocessed_image(b
     assert error.median() < 0.06 and error.mean() < 0.6 * error_shifted.mean()
     shares = seen.shares()
     assert 0.3 < shares["visible"] < 0.9 and shares["outside"] > 0.02 and shares["occluded"] > 0.005, shares
+
+
+def test_depth_of_another_size_than_the_colour_still_hides_points(rooms: list[Scene], encoder: Encoder):
+    """As in ScanNet, whose colour images have more pixels than its depth: here each colour pixel is four."""
+
+    def larger(frame: Frame) -> Frame:
+        twice = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1.0]])  # centres move: u' = 2 (u + 1/2) - 1/2
+        return replace(
+            frame,
+            rgb_HWC=frame.rgb_HWC.repeat(2, 0).repeat(2, 1),
+            color_intrinsics_33=twice @ frame.color_intrinsics_33,
+        )
+
+    plain = FrameBank(rooms, CLASSES, encoder)
+    fine = FrameBank(
+        [Scene(scene.name, tuple(larger(frame) for frame in scene.frames)) for scene in rooms], CLASSES, encoder
+    )
+    assert plain.checks_occlusion and fine.checks_occlusion
+    shares = [
+        project(batch.xyz_N3_m, batch.batch_N, batch.camera, occlusion_m=0.3).shares()
+        for batch in (bank.batch(list(range(len(bank))), 300, (5,)) for bank in (plain, fine))
+    ]
+    assert shares[1] == pytest.approx(shares[0], abs=0.02) and shares[1]["occluded"] > 0.005
+    turned = replace(
+        rooms[0].frames[0], depth_intrinsics_33=rooms[0].frames[0].depth_intrinsics_33 * [[1.2], [1.2], [1]]
+    )
+    assert not FrameBank([Scene("other", (turned,))], CLASSES, encoder).checks_occlusion
 
 
 def test_offsets_lead_to_the_middle_of_the_object(bank: FrameBank):
