@@ -89,6 +89,11 @@ def test_the_whole_way_with_a_training_that_goes_on(
         assert data.startswith(begins)
         assert not re.search(rb"<script[^>]+src=", data), "no external script"
 
+    # No button that would upload a chart, neither here nor in the file.
+    assert page.locator("#rn-curves .modebar-btn").count() > 3
+    assert page.locator(".modebar-btn[data-title^=Share]").count() == 0
+    assert b"showSendToCloud: false" in data
+
     # Someone's own logs, whose names are only names.
     evil = tmp_path / "<img src=x onerror=alert(1)>.csv"
     evil.write_text("step,loss\n1,3\n2,nan\n3,1\n")
@@ -107,6 +112,22 @@ def test_a_phone_in_chinese_in_the_dark(visit: Callable[..., harness.Visitor]) -
     verdict(visitor, "clip 不如 mlp")
     visitor.wait_plot("rn-curves")
     assert visitor.overflow_px == 0
+
+
+def test_logs_that_cannot_be_read_are_told_where_they_were_given(
+    visit: Callable[..., harness.Visitor], tmp_path: Path
+) -> None:
+    visitor = visit(language="zh")
+    page = visitor.page
+    visitor.tab("训练")
+    verdict(visitor, "clip 不如 mlp")
+    (tmp_path / "empty.csv").write_bytes(b"")
+    with page.expect_file_chooser() as chooser:
+        page.locator("#rn-upload").click()
+    chooser.value.set_files(str(tmp_path / "empty.csv"))
+    visitor.see("上传中没有可读的训练记录")
+    expect(page.locator("#rn-problems")).to_contain_text("文件是空的（0 字节）")
+    verdict(visitor, "clip 不如 mlp")
 
 
 IN_VIEW = """() => {

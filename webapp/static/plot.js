@@ -29,6 +29,8 @@
 
   const CONFIG = {
     displaylogo: false,
+    showSendToCloud: false, // Plotly's own default offers to upload the chart with its data to its maker
+    plotlyServerURL: "",
     responsive: false, // our own ResizeObserver does it, also when a tab opens
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "hoverClosest3d", "resetCameraLastSave3d"],
   };
@@ -42,6 +44,24 @@
     dark: [[0, "#18223a"], [0.25, "#2b3470"], [0.5, "#4f51b8"], [0.75, "#a3a7f5"], [1, "#d7dcff"]],
   };
 
+  // Plotly's own words, as far as a person can meet them here.
+  const ZH = {
+    "Double-click to zoom back out": "双击可恢复缩放",
+    "Double-click on legend to isolate one trace": "双击图例可只显示该项",
+    "Download plot as a PNG": "将图下载为 PNG",
+    "Preparing image - this may take a few seconds": "正在生成图片，可能需要几秒",
+    "Image download succeeded": "图片已下载",
+    "Sorry, there was a problem downloading your image!": "图片下载失败",
+    Zoom: "缩放",
+    Pan: "平移",
+    "Zoom in": "放大",
+    "Zoom out": "缩小",
+    "Reset axes": "恢复坐标轴",
+    "Orbital rotation": "环绕旋转",
+    "Turntable rotation": "转台旋转",
+    "Reset camera to default": "恢复默认视角",
+  };
+
   const plots = new Set();
   let plotlyPromise = null;
 
@@ -51,7 +71,10 @@
     plotlyPromise ??= new Promise((resolve, reject) => {
       const script = document.createElement("script");
       script.src = url;
-      script.onload = () => resolve(window.Plotly);
+      script.onload = () => {
+        window.Plotly.register({ moduleType: "locale", name: "zh-CN", dictionary: ZH, format: {} });
+        resolve(window.Plotly);
+      };
       script.onerror = () => {
         plotlyPromise = null;
         script.remove();
@@ -62,6 +85,7 @@
     return plotlyPromise;
   }
 
+  const locale = () => (document.documentElement.lang.startsWith("zh") ? "zh-CN" : "en-US");
   const isDark = () => document.body.classList.contains("dark");
 
   /** A copy of `layout` in the page's own colours and font. Keys that the layout sets itself are kept. */
@@ -189,7 +213,7 @@
       const first = !this.drawing;
       this.drawing = next;
       this.box.setAttribute("aria-label", next.description);
-      await Plotly.react(this.box, fitted(next.data, layout.width), layout, CONFIG);
+      await Plotly.react(this.box, fitted(next.data, layout.width), layout, { ...CONFIG, locale: locale() });
       if (first) this.listen();
       this.refine();
       this.box.dataset.draws = String(Number(this.box.dataset.draws || 0) + 1);

@@ -232,10 +232,12 @@
       if (kind === "html") {
         const script = await (await fetch(box.dataset.plotly)).text();
         const json = JSON.stringify(figure).replaceAll("<", "\\u003c");
+        // Its makers' button would upload the chart.
+        const config = '{responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: ""}';
         const page =
           `<!doctype html><html lang="en"><meta charset="utf-8"><title>${name}</title><body style="margin:0">` +
           `<div id="chart" style="width:100vw;height:100vh"></div><script>${script}</script>` +
-          `<script>const {data, layout} = ${json}; Plotly.newPlot("chart", data, layout, {responsive: true});</script>`;
+          `<script>const {data, layout} = ${json}; Plotly.newPlot("chart", data, layout, ${config});</script>`;
         download(new Blob([page], { type: "text/html" }), `${name}.html`);
       } else {
         const scale = kind === "png" ? 2 : 1;
