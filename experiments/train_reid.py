@@ -519,28 +519,37 @@ def make_fabric(config: Config, device: str = "auto", devices: int = 1, threads:
 def _generate(options: argparse.Namespace) -> int:
     from experiments.reid.figures import generate
 
-    if options.output.exists() and any(options.output.iterdir()):
+    if options.output.exists() and (not options.output.is_dir() or any(options.output.iterdir())):
         raise InputError(
-            "The folder is not empty.", where=str(options.output), next_step="Give another --output, or remove it."
+            "The folder is not empty." if options.output.is_dir() else "This is a file, not a folder.",
+            where=str(options.output),
+            next_step="Give another --output, or remove it.",
         )
     total = options.train_ids + options.test_ids
     height, width = options.size
-    if min(options.train_ids, options.test_ids, options.shots) < 1 or min(height, width) < 16:
+    if min(options.train_ids, options.test_ids, options.shots) < 1 or min(height, width) < 16 or options.seed < 0:
         raise InputError(
-            "There must be at least one identity in each part, one shot, and 16 px a side.",
+            "There must be at least one identity in each part, one shot, 16 px a side, and a seed of 0 or more.",
             where="generate",
             next_step="See --help.",
         )
-    for number in generate(
-        options.output,
-        train_ids=options.train_ids,
-        test_ids=options.test_ids,
-        shots=options.shots,
-        seed=options.seed,
-        height_px=height,
-        width_px=width,
-    ):
-        print(f"\ridentity {number + 1} of {total}", end="", file=sys.stderr, flush=True)
+    try:
+        for number in generate(
+            options.output,
+            train_ids=options.train_ids,
+            test_ids=options.test_ids,
+            shots=options.shots,
+            seed=options.seed,
+            height_px=height,
+            width_px=width,
+        ):
+            print(f"\ridentity {number + 1} of {total}", end="", file=sys.stderr, flush=True)
+    except OSError as error:
+        raise InputError(
+            f"The pictures cannot be written: {error.strerror or error}.",
+            where=str(options.output),
+            next_step="Give another --output.",
+        ) from error
     print(file=sys.stderr)
     print(options.output)
     return 0

@@ -310,6 +310,9 @@ def test_the_command_computes_in_the_precision_asked(figures: Path, tiny_weights
         (["--set", "SOLVER.IMS_PER_BATCH=64"], "Make the batch smaller"),
         (["generate", "--output", "{figures}"], "not empty"),
         (["generate", "--output", "{tmp}/new", "--shots", "0"], "one shot"),
+        (["generate", "--output", "{tmp}/new", "--seed", "-1"], "a seed of 0 or more"),
+        (["generate", "--output", "{tmp}/small.yaml"], "a file, not a folder"),
+        (["generate", "--output", "{tmp}/small.yaml/below"], "cannot be written"),
     ],
 )
 def test_the_command_says_what_is_wrong(
