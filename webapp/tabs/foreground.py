@@ -778,7 +778,7 @@ def _wire_choosing(parts: Parts, services: Services, shelf: Shelf, cache: Featur
 
 
 def _wire_leak(parts: Parts, services: Services, shelf: Shelf, cache: FeatureCache) -> None:
-    def measure(ticket: str | None, row: int, request: gr.Request) -> Updates:
+    def measure(ticket: str | None, row: int, request: gr.Request) -> tuple[Result, int, str, str]:
         language = services.language(request)
         with errors.shown(language):
             result = _at_hand(shelf, ticket, language)
@@ -786,16 +786,25 @@ def _wire_leak(parts: Parts, services: Services, shelf: Shelf, cache: FeatureCac
             looks = look(services, cache, result, row)
             no_outside = any(notice.code == "no_outside" for notice in report.notices)
             key = "foreground_leak_no_outside" if no_outside else "foreground_leak_hint"
-            return {
-                parts.treatments: figures.treatments(result.outcome, looks, language, report.leaks),
-                parts.leak_note: panels.hint(say(language, key)),
-            }
+            tiles = figures.treatments(result.outcome, looks, language, report.leaks)
+            return result, row, tiles, panels.hint(say(language, key))
+
+    def show(made: tuple[Result, int, str, str] | None, ticket: str | None, row: int) -> Updates:
+        """Unless meanwhile another component was chosen, or it was scored anew."""
+        if made is None or made[0] is not shelf.get(ticket) or made[1] != row:
+            return {measured: None}
+        return {measured: None, parts.treatments: made[2], parts.leak_note: made[3]}
+
+    def switched(on: bool) -> Callable[[], gr.Button]:
+        return lambda: gr.Button(interactive=on)  # made when it is asked for: one made here would stand on the page
 
     # The image tower sees the component a dozen times, which takes a while with a large model: the button waits.
-    busy, ready = gr.Button(interactive=False), gr.Button(interactive=True)
-    parts.leak.click(lambda: busy, None, parts.leak, **AT_ONCE).then(
-        measure, [parts.ticket, parts.chosen], [parts.treatments, parts.leak_note], **COMPUTES
-    ).then(lambda: ready, None, parts.leak, **AT_ONCE)
+    measured = gr.State(None)
+    job = parts.leak.click(switched(False), None, parts.leak, **AT_ONCE).then(
+        measure, [parts.ticket, parts.chosen], measured, **COMPUTES
+    )
+    job.success(show, [measured, parts.ticket, parts.chosen], [measured, parts.treatments, parts.leak_note], **AT_ONCE)
+    job.then(switched(True), None, parts.leak, **AT_ONCE)
 
 
 # ------------------------------------------------------------------ wiring: downloads
