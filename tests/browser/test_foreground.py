@@ -52,6 +52,8 @@ def test_an_example_shows_everything_and_another_prompt_needs_no_image_tower(vis
     page = visitor.page
     visitor.tab("Foreground")
     visitor.see("Scores appear here")
+    go = page.locator("#fg-run").bounding_box()
+    assert go["y"] + go["height"] <= harness.WIDE["height"], "long as the inputs are, the button is in view"
     page.locator("#fg-examples [data-name='coffee.jpg']").click()
     wait_results(visitor)
 
@@ -91,6 +93,8 @@ def test_an_example_shows_everything_and_another_prompt_needs_no_image_tower(vis
     expect(page.locator(".fg-treatments .fg-leak")).to_have_count(4, timeout=PATIENCE_MS)
     expect(page.locator(".fg-treatments figure").first.locator(".fg-leak b")).to_have_text("outside moves it by 0")
     expect(page.locator("#fg-leak-measure")).to_be_enabled()
+    assert page.locator("#fg-leak-note").bounding_box()["height"] < 60, "a line or two, not a word to each line"
+    assert page.get_by_role("button", name="Run", exact=True).locator("visible=true").count() == 0, "Gradio's own word"
 
     box = page.locator("#fg-scene .fg-box").first
     row = box.get_attribute("data-row")
