@@ -610,6 +610,10 @@ def test_a_name_alone_stands_above_its_point() -> None:
     assert run_costs.label_places([0.5], [0.5], ["mlp"], (0, 1), (0, 1)) == ["top center"]
 
 
+def test_no_interval_strikes_a_name_through() -> None:
+    assert run_costs.label_places([0.5], [0.5], ["mlp"], (0, 1), (0, 1), [(0.2, 0.8)]) == ["top right"]
+
+
 # ------------------------------------------------------------------ tables as files
 
 

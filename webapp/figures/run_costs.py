@@ -165,7 +165,7 @@ def scatter(
     x_range = _padded(min(x), max(x), 0.18)
     y_range = _padded(min(low for low, _ in ends), max(high for _, high in ends), 0.14)
     names = [shorten(arm.arm, 24) for arm in arms]
-    places = label_places(x, y, names, x_range, y_range)
+    places = label_places(x, y, names, x_range, y_range, ends)
     traces: list[Any] = [
         go.Scatter(
             x=[x[point] for point in front],
@@ -229,20 +229,30 @@ def _padded(low: float, high: float, share: float) -> list[float]:
 
 PLOT_PX = (300, 250)
 """The inside of the scatter at its narrowest, as `label_places` reckons with it."""
-_LABEL_HEIGHT_PX, _CHARACTER_PX, _MARKER_PX = 14, 6.6, 8
+_LABEL_HEIGHT_PX, _CHARACTER_PX, _MARKER_PX, _WHISKER_PX = 14, 6.6, 8, 4
 
 
 def label_places(
-    x_N: Sequence[float], y_N: Sequence[float], names: Sequence[str], x_range: Sequence[float], y_range: Sequence[float]
+    x_N: Sequence[float],
+    y_N: Sequence[float],
+    names: Sequence[str],
+    x_range: Sequence[float],
+    y_range: Sequence[float],
+    ends_N: Sequence[tuple[float, float]] = (),
 ) -> list[str]:
-    """Where each point's name goes (Plotly's `textposition`), so that none covers another or a point; empty where
-    there is no room: the pointer then tells it."""
+    """Where each point's name goes (Plotly's `textposition`), so that none covers another, a point or its interval
+    (`ends_N`, of y); empty where there is no room: the pointer then tells it."""
     width, height = PLOT_PX
     points = [
         ((x - x_range[0]) / (x_range[1] - x_range[0]) * width, (y - y_range[0]) / (y_range[1] - y_range[0]) * height)
         for x, y in zip(x_N, y_N, strict=True)
     ]
     taken = [(px - _MARKER_PX, py - _MARKER_PX, px + _MARKER_PX, py + _MARKER_PX) for px, py in points]
+    scale = height / (y_range[1] - y_range[0])
+    taken += [
+        (px - _WHISKER_PX, (low - y_range[0]) * scale, px + _WHISKER_PX, (high - y_range[0]) * scale)
+        for (px, _), (low, high) in zip(points, ends_N, strict=False)
+    ]
     places = []
     for (px, py), name in zip(points, names, strict=True):
         half = len(name) * _CHARACTER_PX / 2
