@@ -81,6 +81,15 @@ def test_turning_the_dials_turns_the_head_and_the_words(visit, tmp_path):
     field = page.locator("#ps-map .nsewdrag").bounding_box()
     page.mouse.click(field["x"] + field["width"] * 0.9, field["y"] + field["height"] * 0.05)
     says(visitor, "right profile view, looking up, upright")
+    # Back to where the hand had left the dials, which is news to them all the same.
+    dial(visitor, "yaw", "1.25")
+    dial(visitor, "pitch", "1.25")
+    says(visitor, "frontal view, level gaze, upright")
+    page.mouse.click(field["x"] + field["width"] * 0.9, field["y"] + field["height"] * 0.05)
+    says(visitor, "right profile view, looking up, upright")
+    page.mouse.click(field["x"] + field["width"] * 91.25 / 180, field["y"] + field["height"] * 58.75 / 120)
+    says(visitor, "frontal view, level gaze, upright")
+    turned_as(visitor, (1.25, 1.25, 0))
 
     # Other words, and what can be taken home.
     page.get_by_text("Continuous: the numbers").click()

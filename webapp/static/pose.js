@@ -176,6 +176,7 @@
       const value = this.props.value;
       if (!value || NAMES.some((name) => typeof value[name] !== "number")) return this.show("server");
       if (this.sent && key(value) === key(this.sent)) return undefined; // our own words, come back
+      this.sent = null; // the same words once more, after the server's, are news
       this.pose = { yaw: value.yaw, pitch: value.pitch, roll: value.roll };
       return this.show("server");
     }
