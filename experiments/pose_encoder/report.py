@@ -1,8 +1,8 @@
 """What a sweep says, as the tables of `experiments/README.md`: `python -m experiments.pose_encoder.report RUNS`.
 
 Verdicts, p-values and t intervals are `core.runs.compare`'s. The second 95 % interval is a bootstrap over seeds and
-test faces together (10,000 draws, faces within their |yaw| bin): would other seeds and other people say the same?
-Faces are drawn once for all seeds, since all seeds were tested on the same ones.
+test people together (10,000 draws; a person comes with all faces): would other seeds and other people say the same?
+People are drawn once for all seeds, since all seeds were tested on the same ones.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def report(folder: Path, data: PoseData | None = None) -> str:
         lines.append(f"| `{arm}` | {cells} | {iqm[arm]:.2f} | {int(str(of_arm[0].config['parameters_pose'])):,} |")
     lines += [
         "",
-        f"| against `{BASELINE}` | verdict | difference | 95 % t interval | over seeds and faces | p (Holm) | pairs |",
+        f"| against `{BASELINE}` | verdict | difference | 95 % t interval | over seeds and people | p (Holm) | pairs |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     by_arm = {one.arm: one for one in judged.comparisons}
@@ -72,7 +72,7 @@ def report(folder: Path, data: PoseData | None = None) -> str:
         if arm == BASELINE or arm not in by_arm:
             continue
         one = by_arm[arm]
-        both = seeds_and_faces(_differences(folder, runs, arm), data.test.bin_yaw_deg_N)
+        both = seeds_and_people(_differences(folder, runs, arm), data.test.bin_yaw_deg_N, data.test.subjects)
         lines.append(
             f"| `{arm}` | {one.verdict.replace('_', ' ')} | {one.difference:+.2f} | {_interval(one.interval)} "
             f"| {_interval(both)} | {'' if one.p_value is None else f'{one.p_value:.3f}'} | {one.pairs} |"
@@ -80,24 +80,28 @@ def report(folder: Path, data: PoseData | None = None) -> str:
     return "\n".join(lines)
 
 
-def seeds_and_faces(
-    difference_SN: np.ndarray, bin_yaw_deg_N: np.ndarray, draws: int = DRAWS, seed: int = 0
+def seeds_and_people(
+    difference_SN: np.ndarray, bin_yaw_deg_N: np.ndarray, subjects_N: np.ndarray, draws: int = DRAWS, seed: int = 0
 ) -> tuple[float, float]:
-    """The 95 % bootstrap interval of a difference of NME (mean of the bins), over seeds and faces together.
+    """The 95 % bootstrap interval of a difference of NME (mean of the bins), over seeds and people together.
 
     Args:
         difference_SN: for each seed and test face, arm − baseline, in percent.
         bin_yaw_deg_N: |yaw| of each face.
+        subjects_N: whose face it is.
     """
     random = np.random.default_rng(seed)
     seeds = len(difference_SN)
     weight_DS = random.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
+    people, person_N = np.unique(subjects_N, return_inverse=True)
+    times_DP = random.multinomial(len(people), np.full(len(people), 1 / len(people)), draws)
     means = []
     for low, high in YAW_BINS.values():
         inside = np.flatnonzero((bin_yaw_deg_N > low) & (bin_yaw_deg_N <= high))
         if len(inside):
-            weight_DN = random.multinomial(len(inside), np.full(len(inside), 1 / len(inside)), draws) / len(inside)
-            means.append(((weight_DN @ difference_SN[:, inside].T) * weight_DS).sum(axis=1))
+            times_DN = times_DP[:, person_N[inside]]
+            faces_D1 = np.maximum(times_DN.sum(axis=1, keepdims=True), 1)
+            means.append(((times_DN / faces_D1 @ difference_SN[:, inside].T) * weight_DS).sum(axis=1))
     low, high = np.quantile(np.mean(means, axis=0), [0.025, 0.975])
     return float(low), float(high)
 
