@@ -93,7 +93,7 @@ def test_turning_the_dials_turns_the_head_and_the_words(visit, tmp_path):
 
     # Other words, and what can be taken home.
     page.get_by_text("Continuous: the numbers").click()
-    expect(page.locator("#ps-caption .ps-words")).to_contain_text("yaw 7", timeout=PATIENCE_MS)
+    expect(page.locator("#ps-caption .ps-words")).to_contain_text("yaw 1.2, pitch 1.2", timeout=PATIENCE_MS)
     with page.expect_download(timeout=PATIENCE_MS) as download:
         page.locator("#ps-get-npz").click()
     download.value.save_as(tmp_path / "pose.npz")
