@@ -62,9 +62,10 @@ def sweep(
                     where=str(runs_dir),
                     next_step="the same command goes on from here; --processes 1 needs less memory",
                 ) from None
-            except WorkbenchError as error:
+            except Exception as error:  # torch's own too: memory that one arm lacks is no reason to end the others
                 failed += 1
-                line = f"{each.pose_encoder}-seed{each.seed} failed: {error}"
+                reason = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
+                line = f"{each.pose_encoder}-seed{each.seed} failed: {reason}"
             print(f"[{done}/{len(plans)}] {line}", file=sys.stderr, flush=True)
     finally:  # an interruption or an error ends the sweep, not only the wait for it
         pool.shutdown(cancel_futures=True)

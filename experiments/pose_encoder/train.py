@@ -321,7 +321,16 @@ def _finished(folder: Path, config: dict[str, Any]) -> bool:
     path = folder / "config.json"
     if not path.is_file():
         return False
-    before = json.loads(path.read_text())
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        before = None
+    if not isinstance(before, dict):
+        raise InputError(
+            "The settings of the run of this name cannot be read.",
+            where=str(path),
+            next_step="remove that run's folder, or give --name or another --runs_dir",
+        )
     now = json.loads(json.dumps(config))
     changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if changed:

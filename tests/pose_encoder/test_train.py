@@ -217,6 +217,13 @@ def test_a_finished_run_is_left_alone_and_another_of_its_name_refused(tmp_path: 
         run(PLAN, tmp_path, generated(1, PLAN.identities))
 
 
+def test_settings_torn_by_a_crash_are_named(tmp_path: Path) -> None:
+    for torn in ('{"seed": ', "[]"):
+        (tmp_path / "config.json").write_text(torn)
+        with pytest.raises(InputError, match="cannot be read"):
+            training._finished(tmp_path, {"seed": 0})
+
+
 # ------------------------------------------------------------------ several devices
 
 
