@@ -87,6 +87,7 @@ def test_turning_the_dials_turns_the_head_and_the_words(visit, tmp_path):
     says(visitor, "frontal view, level gaze, upright")
     page.mouse.click(field["x"] + field["width"] * 0.9, field["y"] + field["height"] * 0.05)
     says(visitor, "right profile view, looking up, upright")
+    page.wait_for_timeout(3000)  # a click while the map is drawn anew is lost
     page.mouse.click(field["x"] + field["width"] * 91.25 / 180, field["y"] + field["height"] * 58.75 / 120)
     says(visitor, "frontal view, level gaze, upright")
     turned_as(visitor, (1.25, 1.25, 0))
