@@ -106,7 +106,12 @@ def train(plan: Plan, place: Place, fabric: Any, *, stop_after: int | None = Non
     run_dir = place.output_dir / plan.run_name
     checkpoint = run_dir / "checkpoint.pt"
     done = trainer.resume(checkpoint) if checkpoint.is_file() else 0
-    config = {**plan.config(), "parameters": trainer.parameters, "frames": len(trainer.banks["train"])}
+    config = {
+        **plan.config(),
+        "weights_sha256": trainer.weights_sha256,
+        "parameters": trainer.parameters,
+        "frames": len(trainer.banks["train"]),
+    }
     with RunRecorder(place.output_dir, plan.run_name, config, resume=True, rank=fabric.global_rank) as run:
         rows: list[dict[str, float]] = []
         for epoch in range(done + 1, plan.epochs + 1):
@@ -139,6 +144,7 @@ class _Trainer:
 
         self.plan, self.fabric, self.step = plan, fabric, 0
         encoder = _image_model(plan.model, place.weights_dir)
+        self.weights_sha256 = encoder.weights_sha256[:16]
         self.banks = _banks(plan.model, plan.instance_weight > 0, place)
         torch.manual_seed(plan.seed)
         fusion = None
@@ -326,6 +332,7 @@ class _Trainer:
                 "step": self.step,
                 "plan": self.plan.config(),
                 "data": self.banks["train"].fingerprint,
+                "weights_sha256": self.weights_sha256,
                 "weights": trained,
                 "optimizer": self.optimizer.state_dict(),
                 "bad": self.bad,
@@ -356,6 +363,12 @@ class _Trainer:
                 "The checkpoint was made on other frames.",
                 where=str(path),
                 next_step="Give the same --data_dir, another --output_dir, or remove the run.",
+            )
+        if stored.get("weights_sha256") != self.weights_sha256:
+            raise InputError(
+                f"The checkpoint was made with other weights of {self.plan.model}.",
+                where=str(path),
+                next_step="Give the same --weights_dir, another --output_dir, or remove the run.",
             )
         own = dict(self.raw.named_parameters())
         with torch.no_grad():
@@ -457,7 +470,7 @@ def _banks(model_id: str, instances: bool, place: Place) -> dict[str, FrameBank]
     encoder = _image_model(model_id, place.weights_dir)
     banks = {}
     for split in SPLITS:
-        scenes = read_split(root, split, classes, place.bad_frames)
+        scenes = read_split(root, split, classes, place.bad_frames, instances=instances)
         banks[split] = FrameBank(scenes, classes, encoder, instances=instances)
         for reject in banks[split].skipped:
             print(f"left out {reject.id}: {reject.reason}", file=sys.stderr)
@@ -504,7 +517,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plans = _chosen(options)
         fabric = make_fabric(options.device, options.devices)
         for plan in plans:
-            if _finished(place.output_dir / plan.run_name, plan):
+            if _finished(place.output_dir / plan.run_name, plan, place.weights_dir):
                 fabric.print(f"{plan.run_name}: finished before, left alone", file=sys.stderr)
                 continue
             started = time.monotonic()
@@ -519,11 +532,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _finished(run_dir: Path, plan: Plan) -> bool:
+def _finished(run_dir: Path, plan: Plan, weights_dir: Path) -> bool:
     """Whether this very run is finished.
 
     Raises:
-        InputError: a run of that name is, but of another plan; or what it was cannot be read.
+        InputError: a run of that name is, but of another plan or other weights; or what it was cannot be read.
     """
     status = run_dir / "status"
     if not status.is_file() or status.read_text().strip() != "finished":
@@ -531,10 +544,13 @@ def _finished(run_dir: Path, plan: Plan) -> bool:
     try:
         before = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
         changed = [f"{name} was {before.get(name)}" for name, now in plan.config().items() if before.get(name) != now]
+        recorded = before.get("weights_sha256", "")
     except (OSError, ValueError, AttributeError):
         raise InputError(
             "The run's configuration cannot be read.", where=str(run_dir), next_step="Remove that folder."
         ) from None
+    if recorded and not _image_model(plan.model, weights_dir).weights_sha256.startswith(recorded):
+        changed.append(f"weights_sha256 was {recorded}")
     if changed:
         raise InputError(
             f"A finished run of this name had other options: {', '.join(changed[:4])}.",

@@ -110,7 +110,7 @@ class CLIPMultiScaleSlidingWindow(nn.Module):
         extent = field.shape[2:]
         parts_BD = []
         for conv in self.convs:
-            if any(size > room for size, room in zip(conv.kernel_size, extent, strict=True)):
+            if not _fits(conv.kernel_size, extent):
                 parts_BD.append(self._pool(field))
             elif conv.stride != conv.kernel_size:
                 parts_BD.append(self._pool(self.activation(conv(field))))
@@ -121,6 +121,14 @@ class CLIPMultiScaleSlidingWindow(nn.Module):
                 vectors_BRD = F.linear(rows_BRK, conv.weight.flatten(1), conv.bias)
                 parts_BD.append(self._pool(self.activation(vectors_BRD).transpose(1, 2)))
         return parts_BD
+
+    def idle(self, token_count: int) -> list[nn.Module]:
+        """The convolutions that pictures of so many patch tokens never reach, their window being larger.
+
+        They get no gradient, which training on several devices would wait for: switch off `requires_grad` for them.
+        """
+        extent = self.grid_hw or (token_count,)
+        return [conv for conv in self.convs if not _fits(conv.kernel_size, extent)]
 
     def _on_grid(self, sequence_BDN: torch.Tensor) -> torch.Tensor:
         height, width = self.grid_hw  # type: ignore[misc]
@@ -215,6 +223,10 @@ class MultiScaleOnCLS(nn.Module):
         cls_BD, patches_BND = tokens_BTD[:, 0], tokens_BTD[:, 1:]
         enriched_BD = cls_BD + self.extractor(patches_BND)
         return torch.cat([enriched_BD[:, None], patches_BND], dim=1)
+
+
+def _fits(window: Sequence[int], extent: Sequence[int]) -> bool:
+    return all(size <= room for size, room in zip(window, extent, strict=True))
 
 
 def _windows(field: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:

@@ -141,7 +141,7 @@ class OpenClipEncoder(ModuleEncoder):
                 features_KD[rows_B.to(self.device)] = self.encode_tokens(
                     tokens_KT[rows_B].to(self.device), longest
                 ).float()
-        return features_KD, self._cut_notices(texts, tokens_KT)
+        return features_KD, self.cut_notices(texts, tokens_KT)
 
     def patch_tokens(self, pixels_BCHW: torch.Tensor) -> PatchTokens:
         """`ln_post(every token) @ proj`: patches in the space of the image embedding."""
@@ -198,7 +198,8 @@ class OpenClipEncoder(ModuleEncoder):
             return pooled_BW
         return projection(pooled_BW) if isinstance(projection, torch.nn.Linear) else pooled_BW @ projection
 
-    def _cut_notices(self, texts: Sequence[str], tokens_KT: torch.Tensor) -> list[Notice]:
+    def cut_notices(self, texts: Sequence[str], tokens_KT: torch.Tensor) -> list[Notice]:
+        """What `tokenize` lost of these texts: a notice for each that was too long."""
         notices = []
         full_K = (tokens_KT[:, -1] != 0).tolist()
         for text, full in zip(texts, full_K, strict=True):

@@ -44,6 +44,7 @@ from core.pose.text import (
     describe,
 )
 from core.settings import Settings
+from core.types import Notice
 
 # OpenAI's own names, as in `clip.load`.
 OPENAI_NAMES = {
@@ -75,7 +76,10 @@ class PoseEncoder(nn.Module):
     Attributes:
         output_dim: width of what comes out: three equal parts for queries, keys and values.
         feature_dim: width of the features.
+        weights_sha256: of the text tower's weight file; empty where there is none.
     """
+
+    weights_sha256 = ""
 
     def __init__(self, feature_dim: int, output_dim: int, hidden_dim: int) -> None:
         super().__init__()
@@ -236,6 +240,7 @@ class CLIPPoseEncoder(PoseEncoder):
 
         super().__init__(reference_KD.shape[1], output_dim, hidden_dim)
         self.model_id, self.variant, self.freeze_clip = spec.id, variant, freeze_clip
+        self.weights_sha256 = tower.weights_sha256 if tower is not None else ""
         self.use_continuous_text, self.template, self.round_deg = use_continuous_text, template, round_deg
         self._describe_as = describe_as
         self._encode_texts = encode_texts
@@ -354,7 +359,7 @@ class HybridPoseEncoder(PoseEncoder):
                 f"The parts of a hybrid need one output_dim, not {clip.output_dim} and {mlp.output_dim}.",
                 next_step="make both with the same output_dim",
             )
-        self.clip, self.mlp = clip, mlp
+        self.clip, self.mlp, self.weights_sha256 = clip, mlp, clip.weights_sha256
         self.output_dim, self.feature_dim = clip.output_dim, clip.feature_dim + mlp.feature_dim
 
     def features(self, angles_deg_B3: torch.Tensor) -> torch.Tensor:
@@ -496,12 +501,14 @@ class TextTower(nn.Module):
             instead = ", or take demo_clip, the built-in model that is always there" if spec.id != "demo_clip" else ""
             raise WeightsMissing(error.what, where=error.where, next_step=f"{error.next_step}{instead}") from None
         self.module: nn.Module = self._encoder.module
+        self.weights_sha256: str = self._encoder.weights_sha256
         assert self._encoder.dim, "asked once, while there is an image tower to ask"
         self.module.visual = nn.Identity()  # gigabytes that no caption needs
 
     def forward(self, captions: Sequence[str]) -> torch.Tensor:
-        """K captions → features `[K, D]`, not normalised, with gradients."""
+        """K captions → features `[K, D]`, not normalised, with gradients. Raises `InputError` as `encode`."""
         tokens_KT = self._encoder.tokenize(captions)
+        _refuse_cut(self._encoder.cut_notices(captions, tokens_KT))
         device = next(self.module.parameters()).device
         features_KD: torch.Tensor = self._encoder.encode_tokens(tokens_KT.to(device))
         return features_KD
@@ -509,8 +516,7 @@ class TextTower(nn.Module):
     def encode(self, captions: Sequence[str]) -> torch.Tensor:
         """The same in batches, without gradients. Raises `InputError` for a caption that the tower would cut."""
         features_KD, notices = self._encoder.encode_texts(captions)
-        if notices:
-            raise InputError(notices[0].text, next_step="use a shorter template, or fewer words")
+        _refuse_cut(notices)
         return features_KD.clone()
 
     def requires_grad_(self, requires_grad: bool = True) -> TextTower:
@@ -521,6 +527,11 @@ class TextTower(nn.Module):
             if weight is not None:
                 weight.requires_grad_(False)
         return self
+
+
+def _refuse_cut(notices: Sequence[Notice]) -> None:
+    if notices:
+        raise InputError(notices[0].text, next_step="use a shorter template, or fewer words")
 
 
 def random_tower(spec: ModelSpec, weights_dir: Path, device: torch.device, seed: int) -> TextTower:

@@ -75,8 +75,15 @@ def prepare_rooms(root: Path, rooms: dict[str, int] | None = None) -> Path:
     rooms = rooms or ROOMS
     name = "rooms-" + hashlib.sha256(json.dumps([_FORMAT, rooms], sort_keys=True).encode()).hexdigest()[:10]
     if not (root / name).is_dir():
-        root.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=root))
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=root))
+        except OSError as error:
+            raise InputError(
+                f"The generated rooms cannot be written: {error.strerror}.",
+                where=str(root),
+                next_step="Give another --work_dir.",
+            ) from None
         splits: dict[str, list[Scene]] = {}
         first = 0
         for split in SPLITS:

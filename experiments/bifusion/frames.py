@@ -7,6 +7,7 @@ ROOT/SCENE/intrinsic_depth.txt     of the depth images, only needed if their pro
 ROOT/SCENE/color/N.jpg (or .png)   ROOT/SCENE/depth/N.png   16 bits, millimetres, 0: not measured
 ROOT/SCENE/pose/N.txt              4 × 4, camera → world
 ROOT/SCENE/label/N.png             class of each depth pixel      instance/N.png   object of each, 0: none
+                                   (not needed where `instance_weight` is 0)
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from core.errors import InputError
 from core.types import Reject
 
 SPLITS = ("train", "val", "test")
+LAYOUT = "See how frames lie: experiments/bifusion/frames.py"
 _COLOUR_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -78,12 +80,16 @@ def read_classes(root: Path) -> dict[int, str]:
             )
         classes[int(word)] = name.strip()
     if not classes:
-        raise InputError("There are no classes.", where=str(root / "classes.txt"))
+        raise InputError(
+            "There are no classes.", where=str(root / "classes.txt"), next_step="Write a class a line: 1 wall"
+        )
     return classes
 
 
-def read_split(root: Path, split: str, classes: Mapping[int, str], bad_frames: str = "refuse") -> tuple[Scene, ...]:
-    """The scenes of one part.
+def read_split(
+    root: Path, split: str, classes: Mapping[int, str], bad_frames: str = "refuse", *, instances: bool = True
+) -> tuple[Scene, ...]:
+    """The scenes of one part. The other arguments: see `read_scene`.
 
     Raises:
         InputError: the list is missing or empty, or a scene is in two parts, or a scene cannot be read.
@@ -97,20 +103,23 @@ def read_split(root: Path, split: str, classes: Mapping[int, str], bad_frames: s
                 where=str(root),
                 next_step="A scene belongs to one part, or the test is no test.",
             )
-    return tuple(read_scene(root / name, classes, bad_frames=bad_frames) for name in names[split])
+    return tuple(read_scene(root / name, classes, bad_frames=bad_frames, instances=instances) for name in names[split])
 
 
-def read_scene(folder: Path, classes: Mapping[int, str], *, bad_frames: str = "refuse") -> Scene:
+def read_scene(
+    folder: Path, classes: Mapping[int, str], *, bad_frames: str = "refuse", instances: bool = True
+) -> Scene:
     """All frames of a scene, in the order of their numbers.
 
     Args:
         classes: the class numbers that may occur beside 0.
         bad_frames: `refuse`: the first frame with something wrong is an error. `skip`: it is left out and listed in
             `Scene.skipped` (poses that were lost are common in ScanNet).
+        instances: False: a frame without an image of its objects has none.
 
     Raises:
-        InputError: a file is missing, an image cannot be read or has another size, a pose is not finite or no rigid
-            motion, depth is empty, a label is unknown; the file is named.
+        InputError: a file is missing, an image cannot be read or has another size, a pose is not finite, no rigid
+            motion or a mirror, depth is empty, a label is unknown; the file is named.
     """
     if bad_frames not in ("refuse", "skip"):
         raise InputError("bad_frames is refuse or skip.", where=bad_frames)
@@ -128,9 +137,8 @@ def read_scene(folder: Path, classes: Mapping[int, str], *, bad_frames: str = "r
                 if name not in found:
                     suffix = "jpg" if kind == "color" else "png"
                     raise _problem("A frame lacks its file.", folder / kind / f"{name}.{suffix}", "missing")
-            frames.append(
-                _frame(folder, name, colours[name], depths[name], color_intrinsics, depth_intrinsics, classes)
-            )
+            intrinsics = color_intrinsics, depth_intrinsics
+            frames.append(_frame(folder, name, colours[name], depths[name], *intrinsics, classes, instances))
         except FrameProblem as problem:
             if bad_frames == "refuse":
                 raise
@@ -203,6 +211,7 @@ def _frame(
     color_intrinsics_33: np.ndarray,
     depth_intrinsics_33: np.ndarray | None,
     classes: Mapping[int, str],
+    instances: bool,
 ) -> Frame:
     pose = _pose(folder / "pose" / f"{name}.txt")
     rgb_HWC = np.asarray(_open(color_file).convert("RGB"))
@@ -210,7 +219,9 @@ def _frame(
     if not depth_HW.any():
         raise _problem("The depth image is empty: nothing was measured.", depth_file, "depth")
     label_file, instance_file = folder / "label" / f"{name}.png", folder / "instance" / f"{name}.png"
-    label_HW, instance_HW = _sixteen_bits(label_file), _sixteen_bits(instance_file)
+    label_HW = _sixteen_bits(label_file)
+    there = instances or instance_file.is_file()
+    instance_HW = _sixteen_bits(instance_file) if there else np.zeros_like(depth_HW)
     for file, image in ((label_file, label_HW), (instance_file, instance_HW)):
         if image.shape != depth_HW.shape:
             raise _problem(f"The image is {image.shape}, its depth image {depth_HW.shape}.", file, "size")
@@ -258,6 +269,8 @@ def _pose(path: Path) -> np.ndarray:
         raise _problem("The pose is not finite: the camera was lost here.", path, "pose")
     if not np.allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3), atol=1e-2) or not np.allclose(pose[3], [0, 0, 0, 1]):
         raise _problem("The pose is no rotation and translation.", path, "pose")
+    if np.linalg.det(pose[:3, :3]) < 0:
+        raise _problem("The pose mirrors the world: its axes are left-handed.", path, "pose")
     return pose
 
 
@@ -278,7 +291,11 @@ def _matrix(path: Path, shape: tuple[int, int], what: Literal["pose", "intrinsic
         message = f"The {what} must be {shape[0]} rows of {shape[1]} numbers" + (
             "." if what == "pose" else ", with positive focal lengths."
         )
-        raise _problem(message, path, "pose") if what == "pose" else InputError(message, where=str(path))
+        raise (
+            _problem(message, path, "pose")
+            if what == "pose"
+            else InputError(message, where=str(path), next_step=LAYOUT)
+        )
     return matrix
 
 
@@ -287,16 +304,20 @@ def _text(path: Path, what: str, *, frame: bool = False) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         message = f"{what} cannot be read: {getattr(error, 'strerror', None) or 'not a text'}."
-        raise _problem(message, path, "missing") if frame else InputError(message, where=str(path)) from None
+        raise (
+            _problem(message, path, "missing") if frame else InputError(message, where=str(path), next_step=LAYOUT)
+        ) from None
 
 
 def _names(path: Path) -> list[str]:
     names = [line.strip() for line in _text(path, "The list of scenes").splitlines() if line.strip()]
     if not names:
-        raise InputError("The list of scenes is empty.", where=str(path))
+        raise InputError("The list of scenes is empty.", where=str(path), next_step="Write a scene's folder a line.")
     for name in names:
         if Path(name).name != name or name in (".", ".."):
-            raise InputError("A scene's name must be a folder beside the list.", where=f"{path}: {name!r}")
+            raise InputError(
+                "A scene's name must be a folder beside the list.", where=f"{path}: {name!r}", next_step=LAYOUT
+            )
     return names
 
 

@@ -195,6 +195,7 @@ def train(
         "test_faces": len(data.test),
         "parameters": trainable_parameters(model),
         "parameters_pose": trainable_parameters(encoder),
+        "weights_sha256": encoder.weights_sha256[:16],
     }
     folder = runs_dir.expanduser() / name
     if _finished(folder, config):

@@ -360,9 +360,14 @@ def _extractor(config: ModelConfig, width: int, grid_hw: tuple[int, int]) -> nn.
         "grid_hw": grid_hw,
     }
     scales = config.CLIP_MULTI_SCALE_SCALES
+    extractor: CLIPMultiScaleFeatureExtractor | CLIPWithProjectionMultiScale
     if config.CLIP_MULTI_SCALE_PLAN == 1:
-        return CLIPMultiScaleFeatureExtractor(width, scales, **options)
-    return CLIPWithProjectionMultiScale(width, config.CLIP_MULTI_SCALE_PROJECTED_DIM, scales, **options)
+        extractor = CLIPMultiScaleFeatureExtractor(width, scales, **options)
+    else:
+        extractor = CLIPWithProjectionMultiScale(width, config.CLIP_MULTI_SCALE_PROJECTED_DIM, scales, **options)
+    for conv in extractor.multi_scale.idle(grid_hw[0] * grid_hw[1]):
+        conv.requires_grad_(False)
+    return extractor
 
 
 def _neck(width: int) -> nn.BatchNorm1d:

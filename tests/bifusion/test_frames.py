@@ -95,6 +95,10 @@ def scale_pose(folder: Path) -> None:
     np.savetxt(folder / "pose" / "1.txt", np.diag([2.0, 2.0, 2.0, 1.0]))
 
 
+def mirror_pose(folder: Path) -> None:
+    np.savetxt(folder / "pose" / "1.txt", np.diag([-1.0, 1.0, 1.0, 1.0]))
+
+
 def shorten_pose(folder: Path) -> None:
     (folder / "pose" / "1.txt").write_text("1 0 0\n0 1 0\n")
 
@@ -133,6 +137,7 @@ def remove(kind: str, suffix: str) -> Callable[[Path], None]:
 PROBLEMS = [
     (lose_pose, "pose/1.txt", "not finite", "pose"),
     (scale_pose, "pose/1.txt", "no rotation", "pose"),
+    (mirror_pose, "pose/1.txt", "mirrors", "pose"),
     (shorten_pose, "pose/1.txt", "4 rows of 4", "pose"),
     (empty_depth, "depth/1.png", "empty", "depth"),
     (strange_label, "label/1.png", "Unknown label 77", "label"),
@@ -160,6 +165,13 @@ def test_a_bad_frame_is_refused_by_the_name_of_its_file_or_skipped_and_counted(
     assert [frame.name for frame in scene.frames] == ["0", "2"]
     (reject,) = scene.skipped
     assert (reject.id, reject.code) == ("kitchen/1", kind) and words in reject.reason
+
+
+def test_objects_may_be_missing_where_nothing_asks_for_them(folder: Path):
+    (folder / "instance" / "1.png").unlink()
+    frames = read_scene(folder, CLASSES, instances=False).frames
+    assert not frames[1].instance_HW.any() and frames[0].instance_HW.any()
+    assert frames[1].instance_HW.shape == frames[1].label_HW.shape
 
 
 def test_what_concerns_the_whole_scene_is_refused_in_either_case(folder: Path):

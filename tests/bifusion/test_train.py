@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from core.errors import InputError
 from core.runs import read_runs
@@ -92,6 +94,24 @@ def test_a_checkpoint_of_other_frames_is_refused(place: Place):
         train(TINY, replace(place, rooms=(("train", 3), ("val", 1), ("test", 1))), FABRIC)
 
 
+def test_a_checkpoint_of_other_weights_is_refused(place: Place, tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, place, FABRIC, stop_after=1)
+    with pytest.raises(InputError, match="other weights of custom_tiny"):
+        train(TINY, replace(place, weights_dir=other_weights(place, tmp_path)), FABRIC)
+
+
+def other_weights(place: Place, tmp_path: Path) -> Path:
+    """The same models, one number of one of them changed."""
+    folder = tmp_path / "other_weights"
+    shutil.copytree(place.weights_dir, folder)
+    (path,) = folder.glob("custom/tiny/*.safetensors")
+    content = load_file(path)
+    content["logit_scale"] += 1
+    save_file(content, path)
+    return folder
+
+
 def test_the_ratio_and_the_frozen_part_rule_who_moves(place: Place):
     def last(**options: Any) -> dict[str, Any]:
         only = {"semantic_weight": 0.0, "instance_weight": 0.0, "fusion": "-".join(map(str, options.values()))}
@@ -166,6 +186,10 @@ def test_the_command_trains_arms_by_seeds_and_leaves_finished_runs_alone(
     (place.output_dir / "b-seed1" / "config.json").write_text(json.dumps({**before, "frames": 8}))
     assert main(arguments(place, config, "--seeds", "0-1", "--share", "2/2", "--arm", "a,b")) == 0
     assert trained == ["b-seed0"] and "b-seed1: finished before" in capsys.readouterr().err
+    recorded = {**before, "weights_sha256": "0123456789abcdef"}
+    (place.output_dir / "b-seed1" / "config.json").write_text(json.dumps(recorded))
+    assert main(arguments(place, config, "--seeds", "1", "--arm", "b")) == 2
+    assert "weights_sha256 was 0123456789abcdef" in capsys.readouterr().err
     assert main(arguments(place, config, "--seeds", "1", "--arm", "b", "--set", "epochs=60")) == 2
     assert "had other options: epochs was 30" in capsys.readouterr().err and trained == ["b-seed0"]
 
@@ -185,6 +209,7 @@ def test_the_command_trains_arms_by_seeds_and_leaves_finished_runs_alone(
         (("--devices", "0"), "devices cannot be used"),
         (("--threads", "0"), "at least one thread"),
         (("--data_dir", "/nowhere"), "classes"),
+        (("--work_dir", "/dev/null"), "cannot be written"),
     ],
 )
 def test_bad_input_is_said_in_one_line(

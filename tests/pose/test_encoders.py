@@ -274,6 +274,13 @@ def test_words_on_expression_and_light_join_the_caption(tiny_weights: Path) -> N
         tiny(tiny_weights, variant="permuted")(POSES[:1], expressions=["sad"])
 
 
+@pytest.mark.parametrize("freeze_clip", [True, False])
+def test_words_that_the_tower_would_cut_are_refused(tiny_weights: Path, freeze_clip: bool) -> None:
+    encoder = tiny(tiny_weights, freeze_clip=freeze_clip)
+    with pytest.raises(InputError, match="was cut"):
+        encoder(POSES[:1], expressions=["smiling " * 100])
+
+
 def test_a_hybrid_is_the_sum_of_its_parts(tiny_weights: Path) -> None:
     clip, mlp = tiny(tiny_weights), MLPPoseEncoder(OUT)
     assert torch.allclose(HybridPoseEncoder(clip, mlp)(POSES), clip(POSES) + mlp(POSES))

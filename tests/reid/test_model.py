@@ -273,3 +273,22 @@ def test_a_residual_clip_has_no_patch_tokens(small_config: Callable[..., Config]
     write_custom(tmp_path, "residual", residual)
     with pytest.raises(Unsupported, match="class token"):
         load_visual(small_config({"MODEL.TRANSFORMER_TYPE": "custom_residual"}).MODEL, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"MODEL.CLIP_MULTI_SCALE_PLAN": 2},
+        {"MODEL.CLIP_MULTI_SCALE_WINDOWS": "2d", "MODEL.CLIP_MULTI_SCALE_SCALES": [2, 3]},
+    ],
+)
+def test_all_that_trains_gets_a_gradient_also_where_a_window_is_larger_than_the_picture(
+    make: Callable[..., ReidModel], changes: dict[str, Any]
+) -> None:
+    """Several devices wait for each gradient, for ever if it never comes."""
+    model = make({"MODEL.USE_CLIP_MULTI_SCALE": True, "MODEL.CLIP_MULTI_SCALE_SCALES": [2, 64], **changes}).train()
+    sum(logits.square().sum() for logits in model(pixels(), CAMERAS).logits).backward()
+    assert [name for name, weight in model.named_parameters() if weight.requires_grad and weight.grad is None] == []
+    assert [name for name, _ in model.context.named_parameters() if name.endswith("convs.1.weight")]
+    assert not any(weight.requires_grad for weight in model.context.extractor.multi_scale.convs[1].parameters())
