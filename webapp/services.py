@@ -47,6 +47,12 @@ class Services:
         """A fresh, empty, private folder for the files of one result."""
         return Path(tempfile.mkdtemp(dir=self.scratch_dir))
 
+    def usable_clips(self) -> list[str]:
+        """Ids of the CLIP models whose weights are here, the built-in one last."""
+        from core.models.weights import usable_clips
+
+        return usable_clips(self.settings.weights_dir)
+
 
 def open_services(
     settings: Settings, scratch_dir: Path, *, default_language: Language | None = None, signed_in_only: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -164,6 +165,9 @@ def _angles(yaw: float | None, pitch: float | None, roll: float | None) -> np.nd
             f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not given.",
             next_step="Give --yaw Y --pitch P --roll R in degrees, or --poses_file F.csv.",
         )
+    for flag, value in given.items():
+        if not math.isfinite(value or 0.0):
+            raise InputError(f"{flag} {value} is not a finite number.", next_step=f"Give {flag} in degrees.")
     angles_13 = checked_angles([list(given.values())])
     for flag, value, used in zip(given, given.values(), angles_13[0].tolist(), strict=True):
         if value != used:

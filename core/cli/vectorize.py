@@ -78,8 +78,8 @@ def default_model(weights_dir: Path) -> str:
     from core.models import catalogue, weights
 
     try:
-        if weights.locate(catalogue.find("demo_clip", weights_dir), weights_dir) is not None:
-            return "demo_clip"
+        if weights.locate(catalogue.find(catalogue.DEMO_MODEL, weights_dir), weights_dir) is not None:
+            return catalogue.DEMO_MODEL
     except UnknownModel:
         pass
     return "efficientnet_lite0"

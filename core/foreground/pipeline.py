@@ -41,6 +41,7 @@ from core.foreground.scoring import (
 )
 from core.foreground.treatments import Treatment, treat
 from core.images.crops import crop, expand, middle
+from core.models.catalogue import DEMO_MODEL
 from core.types import Notice, Progress, Reject
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from core.models.manager import ModelManager
 
 NOTE_MODEL = "open_clip_vit_b32_laion2b"
-DEMO_MODEL = "demo_clip"
 CAPTIONS_AT_ONCE = 512  # between two looks at `cancel`
 
 
@@ -216,15 +216,14 @@ class FeatureCache:
 
 
 def default_model(weights_dir: Path) -> str:
-    """The note's model if its weights are here, else another CLIP whose weights are, else the built-in one."""
-    from core.models import catalogue, weights
+    """The note's model if its weights are here, else another CLIP whose weights are, the built-in one last.
 
-    usable = [spec for spec in catalogue.specs(weights_dir) if spec.has_text and not spec.problem]
-    here = [spec.id for spec in usable if weights.locate(spec, weights_dir)]
-    real = [model_id for model_id in here if model_id != DEMO_MODEL]
-    if NOTE_MODEL in real or not here:
-        return NOTE_MODEL
-    return real[0] if real else DEMO_MODEL
+    Without any, the note's again: it is the one to fetch.
+    """
+    from core.models.weights import usable_clips
+
+    usable = usable_clips(weights_dir)
+    return NOTE_MODEL if NOTE_MODEL in usable or not usable else usable[0]
 
 
 def score_foreground(

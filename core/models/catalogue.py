@@ -33,6 +33,7 @@ HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # th
 VOCABULARY = 49408  # of open_clip's own tokenizer
 CUSTOM_FOLDER = "custom"
 CUSTOM_PREFIX = "custom_"
+DEMO_MODEL = "demo_clip"  # the built-in one
 
 _OPENAI_URL = "https://openaipublic.azureedge.net/clip/models"
 _TORCHVISION_URL = "https://download.pytorch.org/models"
@@ -155,7 +156,7 @@ def _torchvision(
 
 
 DEMO = ModelSpec(
-    id="demo_clip",
+    id=DEMO_MODEL,
     family="open_clip",
     architecture=OPEN_CLIP_CONFIG,
     tag="demo",

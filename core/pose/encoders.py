@@ -28,7 +28,7 @@ import torch
 from torch import nn
 
 from core.errors import InputError, UnknownModel, Unsupported, WeightsMissing
-from core.models.catalogue import OPEN_CLIP_CONFIG, find
+from core.models.catalogue import DEMO_MODEL, OPEN_CLIP_CONFIG, find
 from core.models.device import pick_device
 from core.models.spec import ModelSpec
 from core.models.weights import family_module, fetch_command, load_encoder, locate
@@ -498,7 +498,7 @@ class TextTower(nn.Module):
         try:
             self._encoder: Any = encoder or load_encoder(spec, weights_dir, device, torch.float32)
         except WeightsMissing as error:
-            instead = ", or take demo_clip, the built-in model that is always there" if spec.id != "demo_clip" else ""
+            instead = ", or take demo_clip, the built-in model that is always there" if spec.id != DEMO_MODEL else ""
             raise WeightsMissing(error.what, where=error.where, next_step=f"{error.next_step}{instead}") from None
         self.module: nn.Module = self._encoder.module
         self.weights_sha256: str = self._encoder.weights_sha256

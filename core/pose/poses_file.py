@@ -154,7 +154,11 @@ def open_poses(path: Path) -> PosesFile:
         with path.open("rb") as file:
             beginning = file.read(1 << 16)
     except OSError as error:
-        raise InputError(f"The file cannot be read: {error.strerror}.", where=str(path)) from error
+        raise InputError(
+            f"The file cannot be read: {error.strerror}.",
+            where=str(path),
+            next_step="Give a CSV with the columns yaw, pitch, roll.",
+        ) from error
     if b"\0" in beginning:
         raise InputError("This is not a text file.", where=path.name, next_step="Save the poses as CSV in UTF-8.")
     try:
@@ -171,7 +175,9 @@ def open_poses(path: Path) -> PosesFile:
     if len(found) == len(ANGLES):
         repeated = [name for name in ANGLES if sum(bool(match) and match[1] == name for match in named) > 1]  # type: ignore[index]
         if repeated:
-            raise InputError(f"The header names {repeated[0]} twice.", where=path.name)
+            raise InputError(
+                f"The header names {repeated[0]} twice.", where=path.name, next_step="Rename one of the two columns."
+            )
         return PosesFile(path, delimiter, cells, True, (found["yaw"], found["pitch"], found["roll"]), size_bytes)
     if len(cells) >= len(ANGLES) and not found and all(_is_number(cell) for cell in cells[:3]):
         header = tuple(f"column {column}" for column in range(1, len(cells) + 1))
@@ -209,7 +215,11 @@ def read_blocks(poses: PosesFile) -> Iterator[Block]:
                     cells, lines = [], []
         except (csv.Error, UnicodeDecodeError) as error:
             reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"is no CSV ({error})"
-            raise InputError(f"The file {reason}.", where=f"{poses.path.name}, after line {reader.line_num}") from error
+            raise InputError(
+                f"The file {reason}.",
+                where=f"{poses.path.name}, after line {reader.line_num}",
+                next_step="Mend that line, or save the poses again as CSV UTF-8.",
+            ) from error
     if cells:
         yield _block(poses, cells, lines, poses.size_bytes)
 
@@ -315,7 +325,11 @@ def convert(
                     place.replace(output)
                 yield item
         except OSError as error:
-            raise InputError(f"The file cannot be written: {error.strerror or error}.", where=str(output)) from error
+            raise InputError(
+                f"The file cannot be written: {error.strerror or error}.",
+                where=str(output),
+                next_step="Give a place that can be written to and has room.",
+            ) from error
 
 
 def _run(
@@ -418,9 +432,12 @@ def check_output(output: Path) -> None:
         raise InputError(
             f"Poses of a file are written as {', '.join(SUFFIXES)}, not {output.suffix or 'without a suffix'}.",
             where=str(output),
+            next_step="Give the output one of these suffixes.",
         )
     if not output.resolve().parent.is_dir():
-        raise InputError("The folder to write to does not exist.", where=str(output.resolve().parent))
+        raise InputError(
+            "The folder to write to does not exist.", where=str(output.resolve().parent), next_step="Make it first."
+        )
     if output.is_dir():
         raise InputError("The output is a folder already.", where=str(output), next_step="Choose another name.")
 

@@ -10,6 +10,7 @@ from typing import Any
 from experiments.demo_clip.artwork import NAMES_PACKAGE, STYLES
 from experiments.demo_clip.evaluate import Figure
 
+_WENT_ON = "- It went on"
 _ROLES = {"train": "training", "near": "evaluation only (near)", "far": "evaluation only (far)"}
 
 
@@ -104,18 +105,16 @@ def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]
 
 
 def training_of(folder: Path) -> str:
-    """What the card beside a model says of its training's length; empty if there is none."""
+    """What the card beside a model says of its training's length, and of those before it; empty without a card."""
     path = folder / "MODEL_CARD.md"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return next((line.removeprefix("- ") for line in lines if line.startswith("- Seed ")), "")
+    return " ".join(line.removeprefix("- ") for line in lines if line.startswith(("- Seed ", _WENT_ON)))
 
 
 def _earlier(start_from: str, training: str) -> list[str]:
     if not start_from:
         return []
-    return [
-        f"- It went on from the weights of an earlier training (sha256 `{start_from}…`), whose card says: {training}"
-    ]
+    return [f"{_WENT_ON} from the weights of an earlier training (sha256 `{start_from}…`), whose card says: {training}"]
 
 
 def _row(figure: Figure) -> str:

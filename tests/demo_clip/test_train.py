@@ -148,14 +148,14 @@ def test_a_training_goes_on_from_an_exported_model_and_says_so(
 ) -> None:
     earlier = tmp_path / "earlier"
     weights = model.export(straight["average"], straight["model_config"], earlier)
-    (earlier / "MODEL_CARD.md").write_text("# demo_clip\n\n- Seed 7; 6 of 6 planned steps\n")
+    (earlier / "MODEL_CARD.md").write_text("# demo_clip\n\n- Seed 7; 6 of 6 steps.\n- It went on from 0ad.\n- Else\n")
     plan = replace(PLAN, lr=0.0, weight_decay=0.0)
     path = train(
         tmp_path, plan, shares=SHARES, composer=composer, device="cpu", stop_at=1, validate_every=0, start_from=earlier
     )
     stored = torch.load(path, weights_only=True)
     assert stored["plan"]["start_from"] == hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
-    assert stored["earlier"] == "Seed 7; 6 of 6 planned steps"
+    assert stored["earlier"] == "Seed 7; 6 of 6 steps. It went on from 0ad."
     kept = stored["model"]["clip.visual.conv1.weight"]
     assert torch.equal(kept, straight["average"]["visual.conv1.weight"].half().float())
     with pytest.raises(InputError, match="no exported model to start from"):

@@ -98,8 +98,8 @@ def test_a_file_of_poses(tmp_path, tiny, tiny_weights, capsys):
     ("arguments", "words"),
     [
         (["describe", "--yaw", "1"], "--pitch and --roll are not given"),
-        (["describe", "--yaw", "nan", "--pitch", "1", "--roll", "1"], "yaw is not a finite number"),
-        (["encode", "--yaw", "1", "--pitch", "inf", "--roll", "1"], "pitch is not a finite number"),
+        (["describe", "--yaw", "nan", "--pitch", "1", "--roll", "1"], "--yaw nan is not a finite number"),
+        (["encode", "--yaw", "1", "--pitch", "inf", "--roll", "1"], "--pitch inf is not a finite number"),
         (["describe", "--yaw", "left", "--pitch", "1", "--roll", "1"], "--yaw"),
         (["describe", *POSE, "--template", "x"], "exactly one {}"),
         (["describe", *POSE, "--output", "o.csv"], "--poses_file"),

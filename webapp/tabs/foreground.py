@@ -20,7 +20,7 @@ import gradio as gr
 from core.errors import InputError, WorkbenchError
 from core.foreground.annotations import from_boxes
 from core.foreground.components import ComponentSet
-from core.foreground.pipeline import DEMO_MODEL, NOTE_MODEL, FeatureCache, ForegroundRequest, Picture, default_model
+from core.foreground.pipeline import NOTE_MODEL, FeatureCache, ForegroundRequest, Picture, default_model
 from core.foreground.prompts import GROUPS, PRESETS, TEMPLATE_SETS, Group, PromptSet, check, parse, preset
 from core.foreground.scoring import Rule, list_notices
 from core.foreground.treatments import TREATMENTS, Treatment
@@ -363,7 +363,7 @@ def _lay_out_scene(parts: Parts) -> None:
 def _wire_first_sight(parts: Parts, services: Services) -> None:
     def greet(request: gr.Request) -> Updates:
         language = services.language(request)
-        usable = _usable_models(services)
+        usable = services.usable_clips()
         status = figures.empty_panel(language)
         if not usable:
             status = _no_model_panel(language)
@@ -384,19 +384,6 @@ def _wire_first_sight(parts: Parts, services: Services) -> None:
         [parts.examples, parts.model, parts.model_note, parts.status, parts.lists],
         **AT_ONCE,
     )
-
-
-def _usable_models(services: Services) -> list[str]:
-    """CLIP models whose weights are here, the built-in one last."""
-    from core.models import catalogue, weights
-
-    folder = services.settings.weights_dir
-    here = [
-        spec.id
-        for spec in catalogue.specs(folder)
-        if spec.has_text and not spec.problem and weights.locate(spec, folder) is not None
-    ]
-    return sorted(here, key=lambda model_id: model_id == DEMO_MODEL)
 
 
 def _fetch_command() -> str:

@@ -21,7 +21,7 @@ import numpy as np
 
 from core.errors import InputError, WorkbenchError
 from core.pose.audit import PoseAudit
-from core.pose.embedding import DEMO_MODEL, Wording, default_model
+from core.pose.embedding import Wording, default_model
 from core.pose.poses_file import PosesResult
 from core.pose.text import EXPRESSIONS, LIGHTS, TEMPLATES
 from core.types import Progress
@@ -393,7 +393,7 @@ def _wire_pose(parts: Parts, services: Services, shelf: EncoderShelf) -> None:
     def opened(values: Values, request: gr.Request) -> Updates:
         """The first time that the tab is seen."""
         language = services.language(request)
-        usable = _usable_models(services)
+        usable = services.usable_clips()
         chosen = default_model(services.settings.weights_dir)
         model = chosen if chosen in usable else (usable[0] if usable else None)
         return {
@@ -464,19 +464,6 @@ def _shown(parts: Parts, looked: Looked, language: Language) -> Updates:
 def _require_model(model: str, language: Language) -> None:
     if not model:
         raise InputError(say(language, "pose_no_model"), next_step="python -m core models list")
-
-
-def _usable_models(services: Services) -> list[str]:
-    """CLIP models whose weights are here, the built-in one last."""
-    from core.models import catalogue, weights
-
-    folder = services.settings.weights_dir
-    here = [
-        spec.id
-        for spec in catalogue.specs(folder)
-        if spec.has_text and not spec.problem and weights.locate(spec, folder) is not None
-    ]
-    return sorted(here, key=lambda model_id: model_id == DEMO_MODEL)
 
 
 def _model_note(services: Services, model: str | None, language: Language) -> str:

@@ -63,7 +63,7 @@ SENTENCES: dict[str, str] = {
     ),
     "make both with the same output_dim": "请使两者的 output_dim 相同",
     # ---- audit
-    "An audit needs at least three poses.": "审查至少需要三个姿态。",
+    "An audit needs at least three poses.": "检查至少需要三个姿态。",
     "The encoder gave {shape} for {rows} poses, or values that are not finite.": (
         "编码器对 {rows} 个姿态给出了 {shape}，或含有 NaN、无穷大。"
     ),
@@ -72,6 +72,12 @@ SENTENCES: dict[str, str] = {
     "Begin the file with the line yaw,pitch,roll, or give three columns of numbers.": (
         "请让文件首行为 yaw,pitch,roll，或提供三列数字。"
     ),
+    "Give a CSV with the columns yaw, pitch, roll.": "请提供含 yaw、pitch、roll 三列的 CSV。",
+    "Rename one of the two columns.": "请给其中一列改名。",
+    "Mend that line, or save the poses again as CSV UTF-8.": "请修改该行，或将姿态重新存为 UTF-8 编码的 CSV。",
+    "Give a place that can be written to and has room.": "请给出可写且空间足够的位置。",
+    "Give the output one of these suffixes.": "请让输出文件使用其中一个后缀。",
+    "Make it first.": "请先建立该文件夹。",
     "It needs the columns yaw, pitch, roll.": "需要 yaw、pitch、roll 三列。",
     "This is not a text file.": "这不是文本文件。",
     "Save the poses as CSV in UTF-8.": "请将姿态存为 UTF-8 编码的 CSV。",
