@@ -14,7 +14,6 @@ import argparse
 import functools
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from core.errors import InputError, WorkbenchError
 from core.runs import RunRecorder
 from core.settings import REPO_DIR, Settings
 from experiments.bifusion.plan import Plan, assignments, read_arms
+from experiments.devices import launched_fabric
 
 if TYPE_CHECKING:
     import torch
@@ -53,46 +53,11 @@ class Place:
     rooms: tuple[tuple[str, int], ...] | None = None
 
 
-def make_fabric(device: str = "auto", devices: int = 1) -> Any:
-    """Launched: with several devices this very command runs once for each. Under torchrun, its processes are taken.
-
-    Args:
-        device: `auto | cpu | gpu`.
-        devices: GPUs, or processes on a CPU.
-
-    Raises:
-        InputError: another device, or one that is not here.
-    """
-    import torch
-    from lightning.fabric import Fabric
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
-
-    if device not in ("auto", "cpu", "gpu"):
-        raise InputError("The device is one of auto, cpu, gpu.", where=device, next_step="--device auto")
-    if device == "gpu" and not torch.cuda.is_available():
-        raise InputError("This machine has no GPU that torch can use.", where="--device gpu", next_step="--device cpu")
-    machines = 1
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        devices = int(os.environ["LOCAL_WORLD_SIZE"])
-        machines = int(os.environ["WORLD_SIZE"]) // devices
-    several = devices * machines > 1
-    try:
-        fabric = Fabric(accelerator=device, devices=devices, num_nodes=machines, strategy="ddp" if several else "auto")
-    except (MisconfigurationException, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"These devices cannot be used: {error}",
-            where=f"--device {device} --devices {devices}",
-            next_step="--devices 1",
-        ) from error
-    fabric.launch()
-    return fabric
-
-
 def train(plan: Plan, place: Place, fabric: Any, *, stop_after: int | None = None) -> Path:
     """One run, from the beginning or from its checkpoint; returns its folder.
 
     Args:
-        fabric: of `make_fabric`.
+        fabric: of `launched_fabric`.
         stop_after: stop after this epoch without finishing, as an interruption would.
 
     Raises:
@@ -505,17 +470,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, help="CPU threads; by default as many as torch chooses")
     options = parser.parse_args(arguments)
     try:
-        if options.threads is not None:
-            if options.threads < 1:
-                raise InputError("There must be at least one thread.", where=f"--threads {options.threads}")
-            import torch
-
-            torch.set_num_threads(options.threads)
         place = Place(
             options.output_dir, options.data_dir, options.weights_dir, options.work_dir, bad_frames=options.bad_frames
         )
         plans = _chosen(options)
-        fabric = make_fabric(options.device, options.devices)
+        fabric = launched_fabric(options.device, options.devices, threads=options.threads)
         for plan in plans:
             if _finished(place.output_dir / plan.run_name, plan, place.weights_dir):
                 fabric.print(f"{plan.run_name}: finished before, left alone", file=sys.stderr)

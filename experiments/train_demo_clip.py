@@ -42,6 +42,7 @@ from typing import Any
 
 from core.errors import InputError, WorkbenchError
 from core.settings import REPO_DIR
+from experiments.devices import launched_fabric
 
 DEFAULT_WORK_DIR = Path.home() / ".cache" / "clip-workbench" / "demo_clip"
 DEFAULT_OUTPUT_DIR = REPO_DIR / "weights" / "demo"
@@ -144,7 +145,6 @@ def train(
         InputError: data not prepared, or the checkpoint belongs to another plan.
     """
     import torch
-    from lightning.fabric import Fabric
 
     from experiments.demo_clip.card import training_of
     from experiments.demo_clip.data import Composer, Shares, batches, name_prompts
@@ -161,22 +161,14 @@ def train(
         whiten_patches,
     )
 
-    accelerator = {"auto": "auto", "cpu": "cpu", "gpu": "gpu"}.get(device)
-    if accelerator is None:
-        raise InputError("The device is one of auto, cpu, gpu.", where=device, next_step="--device auto")
     earlier = training_of(start_from) if start_from is not None else ""
     if start_from is not None:
         plan = replace(plan, start_from=_hash_of(start_from))
+    on_gpu = _on_gpu(device)
+    precision = "bf16-mixed" if on_gpu else "32-true"
+    fabric = launched_fabric(device, plan.devices, precision=precision, exactly=True)
     shares = shares or Shares()
     composer = composer or Composer(work_dir, drawings="train")
-    on_gpu = _on_gpu(device)
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=plan.devices,
-        strategy="ddp" if plan.devices > 1 else "auto",
-        precision="bf16-mixed" if on_gpu else "32-true",
-    )
-    fabric.launch()  # with several devices, this very command runs once for each
     torch.manual_seed(plan.seed)
     if on_gpu:
         torch.set_float32_matmul_precision("high")

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError, WorkbenchError
 from core.settings import REPO_DIR, Settings
+from experiments.devices import launched_fabric
 from experiments.reid.config import ARMS, Config, arm, read_config, with_arm
 
 if TYPE_CHECKING:
@@ -449,7 +450,9 @@ def _train_all(options: argparse.Namespace) -> int:
         planned += [with_arm(seeded, name) for name in options.arms] if options.arms else [seeded]
     if options.name and len(planned) > 1:
         raise InputError("--name is for one run.", where=options.name, next_step="Leave it out with --arms or --seeds.")
-    fabric = make_fabric(config, options.device, options.devices, options.threads)
+    fabric = launched_fabric(
+        options.device, options.devices, precision=config.SOLVER.PRECISION, threads=options.threads
+    )
     shared = Shared()
     for one in planned:
         name = options.name or f"{arm(one.MODEL)}-seed{one.SOLVER.SEED}"
@@ -469,51 +472,6 @@ def _train_all(options: argparse.Namespace) -> int:
         )
         fabric.print(f"{name}: " + ", ".join(f"{key} {value:.2f}" for key, value in result.items()), flush=True)
     return 0
-
-
-def make_fabric(config: Config, device: str = "auto", devices: int = 1, threads: int | None = None) -> Fabric:
-    """Launched: with several devices this very command runs once for each.
-
-    Args:
-        device: `auto | cpu | gpu`.
-        devices: GPUs, or processes on a CPU.
-        threads: of a CPU; None: as many as torch chooses.
-
-    Raises:
-        InputError: another device, one that is not here, or a precision that it does not have.
-    """
-    import torch
-    from lightning.fabric import Fabric
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
-
-    if device not in ("auto", "cpu", "gpu"):
-        raise InputError("The device is one of auto, cpu, gpu.", where=device, next_step="--device auto")
-    if device == "gpu" and not torch.cuda.is_available() and not torch.backends.mps.is_available():
-        raise InputError("This machine has no GPU that torch can use.", where="--device gpu", next_step="--device cpu")
-    if config.SOLVER.PRECISION == "16-mixed" and (device == "cpu" or not torch.cuda.is_available()):
-        # Fabric would compute in bfloat16, and the run's record would say float16
-        raise InputError("16-mixed needs a GPU.", where="SOLVER.PRECISION", next_step="Give bf16-mixed, or 32-true.")
-    if threads is not None and threads < 1:
-        raise InputError(
-            "There must be at least one thread.", where=f"--threads {threads}", next_step="Give 1 or more."
-        )
-    if threads:
-        torch.set_num_threads(threads)
-    try:
-        fabric = Fabric(
-            accelerator=device,
-            devices=devices,
-            strategy="ddp" if devices > 1 else "auto",
-            precision=config.SOLVER.PRECISION,  # type: ignore[arg-type]
-        )
-    except (MisconfigurationException, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"These devices cannot be used: {error}",
-            where=f"--device {device} --devices {devices}",
-            next_step="--devices 1",
-        ) from error
-    fabric.launch()
-    return fabric
 
 
 def _generate(options: argparse.Namespace) -> int:

@@ -22,6 +22,7 @@ import numpy as np
 from core.errors import InputError, WorkbenchError
 from core.pose.arms import ARMS, FURTHER_POSE_ENCODERS
 from core.runs import RunRecorder
+from experiments.devices import launched_fabric
 from experiments.pose_encoder.data import Faces, PoseData, load_data
 
 if TYPE_CHECKING:
@@ -132,36 +133,16 @@ def train(
         WorkbenchError: the loss is no longer finite.
     """
     import torch
-    from lightning.fabric import Fabric
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from core.pose.encoders import build_pose_encoder, trainable_parameters
     from experiments.pose_encoder.model import FaceModel, landmark_loss
 
     plan.check()
-    accelerator = {"auto": "auto", "cpu": "cpu", "gpu": "gpu"}.get(device)
-    if accelerator is None:
-        raise InputError("The device is one of auto, cpu, gpu.", where=device, next_step="--device auto")
-    if accelerator == "gpu" and not torch.cuda.is_available():
-        raise InputError("This machine has no GPU that works.", where=device, next_step="--device cpu")
     name = name or f"{plan.pose_encoder}-seed{plan.seed}"
     data = data or load_data(plan.data_dir, seed=plan.data_seed, identities=plan.identities, say=say)
-    if plan.precision == "16-mixed" and (accelerator == "cpu" or not torch.cuda.is_available()):
-        raise InputError("16-mixed needs a GPU.", where="--precision", next_step="--precision bf16-mixed, or 32-true")
     if len(data.train) < plan.devices:
         raise InputError(f"{len(data.train)} faces are too few for {plan.devices} devices.", next_step="--devices 1")
-    try:
-        fabric = Fabric(
-            accelerator=accelerator,
-            devices=plan.devices,
-            strategy="ddp" if plan.devices > 1 else "auto",
-            precision=plan.precision,  # type: ignore[arg-type]
-        )
-    except (MisconfigurationException, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"These devices cannot be used: {error}.", where=f"--device {device} --devices {plan.devices}"
-        ) from error
-    fabric.launch()  # with several devices, this very command runs once for each
+    fabric = launched_fabric(device, plan.devices, precision=plan.precision, exactly=True)
     for notice in data.notices if fabric.is_global_zero else ():
         say(f"note: {notice}")
     encoder = build_pose_encoder(

@@ -22,12 +22,13 @@ from experiments import train_bifusion
 from experiments.bifusion.data import prepare_rooms
 from experiments.bifusion.plan import Plan
 from experiments.bifusion.report import table
-from experiments.train_bifusion import Place, _summed_up, main, make_fabric, train
+from experiments.devices import launched_fabric
+from experiments.train_bifusion import Place, _summed_up, main, train
 
 TINY = Plan(
     model="custom_tiny", epochs=4, steps_per_epoch=2, batch_size=2, points=40, log_every=1, evaluate_every=2, lr=1e-3
 )
-FABRIC = make_fabric("cpu")
+FABRIC = launched_fabric("cpu")
 
 
 @pytest.fixture

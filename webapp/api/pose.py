@@ -40,8 +40,7 @@ def build(services: Services) -> None:
     ) -> dict[str, Any]:
         with errors.shown(services.language(request)):
             try:
-                pose = Pose.read({"yaw": yaw, "pitch": pitch, "roll": roll})
-                wording = Wording(bool(continuous), expression or "", lighting or "", template or "{}")
+                pose, wording = _asked(yaw, pitch, roll, continuous, expression, lighting, template)
                 return _described(pose, wording)
             except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
                 raise gr.Error(str(error), print_exception=False) from None
@@ -62,8 +61,7 @@ def build(services: Services) -> None:
 
         with errors.shown(services.language(request)):
             try:
-                pose = Pose.read({"yaw": yaw, "pitch": pitch, "roll": roll})
-                wording = Wording(bool(continuous), expression or "", lighting or "", template or "{}")
+                pose, wording = _asked(yaw, pitch, roll, continuous, expression, lighting, template)
                 chosen = OPENAI_NAMES.get(model, model) or default_model(services.settings.weights_dir)
                 made = embed_poses(pose.angles_13, services.manager, chosen, wording, device=device or "auto")
                 return {
@@ -111,6 +109,13 @@ def build(services: Services) -> None:
             concurrency_id=COMPUTE,
             concurrency_limit=COMPUTE_LIMIT,
         )
+
+
+def _asked(
+    yaw: Any, pitch: Any, roll: Any, continuous: bool, expression: str, lighting: str, template: str
+) -> tuple[Pose, Wording]:
+    pose = Pose.read({"yaw": yaw, "pitch": pitch, "roll": roll})
+    return pose, Wording(bool(continuous), expression or "", lighting or "", template or "{}")
 
 
 def _described(pose: Pose, wording: Wording) -> dict[str, Any]:

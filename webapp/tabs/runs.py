@@ -172,7 +172,6 @@ def build(services: Services) -> None:
                     _lay_out_cost(parts)
             with gr.Column(elem_classes="rn-card"):
                 _lay_out_table(parts)
-        parts.problems = _html("rn-problems")
         parts.download = gr.DownloadButton(visible="hidden", elem_id="rn-download")
     parts.window = gr.State(Window(), time_to_live=WINDOW_LIFE_S, delete_callback=_forget)
 
@@ -201,6 +200,7 @@ def _lay_out_top(parts: Parts) -> None:
         )
         parts.bar = LiveBar(elem_id="rn-bar")
     parts.message = _html("rn-message")
+    parts.problems = _html("rn-problems")
     parts.empty = _html("rn-empty")
 
 
