@@ -9,9 +9,9 @@
 
 Everything it makes on the way stays in `--work_dir`, outside the repository.
 
-On one GPU `all` takes minutes: batches are eight times as large, the model computes in bfloat16, and the pictures are
-composed by a process for each CPU core. A GPU machine without a network needs only the packages' drawings and names,
-27 MB; where `prepare` has run,
+On one GPU batches are eight times as large, the model computes in bfloat16, and the pictures are composed by a process
+for each CPU core: `all` should take minutes there, though none was at hand to measure it. A GPU machine without a
+network needs only the packages' drawings and names, 27 MB; where `prepare` has run,
 
     cd ~/.cache/clip-workbench/demo_clip && tar -czf drawings.tar.gz \
         npm/*/package/icons.json npm/*/package/chars.json npm/*/package/en
@@ -22,8 +22,8 @@ and there, with `requirements.txt` and `resvg_py` installed (npm is not needed),
     python -m experiments.train_demo_clip all --work_dir WORK
 
 On a CPU the defaults are `--batch_factor 1 --workers 1`; two cores see about 130 pictures a second, fewer beside other
-work. `--start_from weights/demo` goes on from the weights that ship, with a learning
-rate of its own, rather than from nothing.
+work. `--start_from weights/demo` goes on from the weights that ship, with a learning rate of its own, rather than from
+nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import argparse
 import csv
 import hashlib
 import json
+import math
 import os
 import sys
 import time
@@ -85,6 +86,19 @@ class Plan:
     @property
     def last_step(self) -> int:
         return min(self.steps, self.cut_to) if self.cut_to else self.steps
+
+    def check(self) -> None:
+        """Raises `InputError` for a value that cannot be."""
+        for name, good, allowed in (
+            ("steps", self.steps >= 1, "at least 1"),
+            ("seed", self.seed >= 0, "0 or more"),
+            ("lr", 0 <= self.lr < math.inf, "0 or more"),
+            ("decay_share", 0 < self.decay_share <= 1, "above 0, at most 1"),
+            ("devices", self.devices >= 1, "at least 1"),
+        ):
+            if not good:
+                value = getattr(self, name)
+                raise InputError(f"{name} cannot be {value}.", where=f"--{name} {value}", next_step=f"Give {allowed}.")
 
     def lr_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
@@ -142,7 +156,8 @@ def train(
             this step.
 
     Raises:
-        InputError: data not prepared, or the checkpoint belongs to another plan.
+        InputError: data not prepared, a value that cannot be, or a checkpoint of another plan or other batches.
+        WorkbenchError: the loss is no longer finite.
     """
     import torch
 
@@ -161,14 +176,34 @@ def train(
         whiten_patches,
     )
 
-    earlier = training_of(start_from) if start_from is not None else ""
-    if start_from is not None:
-        plan = replace(plan, start_from=_hash_of(start_from))
+    plan.check()
     on_gpu = _on_gpu(device)
     precision = "bf16-mixed" if on_gpu else "32-true"
     fabric = launched_fabric(device, plan.devices, precision=precision, exactly=True)
     shares = shares or Shares()
+    checkpoint, log = work_dir / "checkpoint.pt", work_dir / "metrics.csv"
+    stored: dict[str, Any] | None = None
+    earlier = ""
+    if checkpoint.is_file():
+        stored = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
+        earlier = stored["earlier"]
+        if start_from is not None:  # settled when it began, whatever lies in that folder by now
+            plan = replace(plan, start_from=stored["plan"]["start_from"])
+        plan = _cut(plan, stored, end_at)
+        _check_plan(plan, asdict(shares), stored, checkpoint)
+    elif end_at is not None:
+        raise InputError("No training was interrupted here.", where=str(work_dir), next_step="Leave --end_at out.")
+    elif start_from is not None:
+        plan = replace(plan, start_from=_hash_of(start_from))
+        earlier = training_of(start_from)
     composer = composer or Composer(work_dir, drawings="train")
+    different = shares.singles + 3 * shares.composites
+    if different > len(composer.known_classes):
+        raise InputError(
+            f"A batch would need {different:,} different emoji, and there are {len(composer.known_classes):,}.",
+            where="--batch_factor",
+            next_step="Give a smaller one.",
+        )
     torch.manual_seed(plan.seed)
     if on_gpu:
         torch.set_float32_matmul_precision("high")
@@ -176,18 +211,16 @@ def train(
     model = TrainingModel(config, len(composer.classes))
     first_pixels = composer.batch(plan.seed, LOOK_AT_PATCHES, shares).pixels_BCHW
     whiten_patches(model.clip, (first_pixels - MEAN[0]) / STD[0])
-    if start_from is not None:
+    if start_from is not None and stored is None:
         adopt(model, start_from, name_prompts([emoji.name for emoji in composer.classes]))
     optimizer = MatrixOptimizer(model, plan.lr, plan.weight_decay)
     model, optimizer = fabric.setup(model, optimizer)
     average = Average(model.clip, plan.average_decay)
-    checkpoint = work_dir / "checkpoint.pt"
-    log = work_dir / "metrics.csv"
     start, seconds_before = 0, 0.0
-    if checkpoint.is_file():
-        stored = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
-        plan = _cut(plan, stored, end_at)
-        _check_plan(plan, stored, checkpoint)
+    if stored is None:
+        if fabric.is_global_zero:
+            log.unlink(missing_ok=True)  # of a training whose checkpoint was removed
+    else:
         model.load_state_dict(stored["model"])
         optimizer.load_state_dict(stored["optimizer"])
         average.weights = stored["average"]
@@ -235,6 +268,12 @@ def train(
         angle_loss = (out.angles - batch.angles_deg_H3.to(fabric.device) / 45).abs().mean()
         loss = contrast + plan.class_weight * class_loss + plan.text_class_weight * text_class_loss
         loss = loss + plan.angle_weight * angle_loss
+        if not math.isfinite(loss.item()):
+            raise WorkbenchError(
+                f"The loss is no longer a finite number, at step {step}.",
+                where=str(checkpoint),
+                next_step="Start again with a lower --lr; the checkpoint is of before.",
+            )
         optimizer.zero_grad()
         fabric.backward(loss)
         fabric.clip_gradients(model, optimizer, max_norm=5.0)
@@ -274,38 +313,49 @@ def _on_gpu(device: str) -> bool:
 def export(work_dir: Path, output_dir: Path) -> Path:
     """Writes the averaged weights of the last checkpoint as an `open_clip` folder; returns the weight file.
 
+    How they were trained goes with them, in the file's own metadata: it is what their card tells.
+
     Raises:
         InputError: there is no checkpoint yet.
     """
+    from core.runs.record import read_commit
     from experiments.demo_clip import model
 
     stored = _checkpoint(work_dir)
-    return model.export(stored["average"], stored["model_config"], output_dir)
+    training = {name: stored[name] for name in ("step", "seconds", "plan", "shares", "device", "earlier")}
+    training |= {
+        "command": _command(stored),
+        "commit": read_commit(REPO_DIR) or "",
+        "parameters": sum(weight.numel() for weight in stored["average"].values()),
+        "validation": _validation_rows(work_dir / "metrics.csv"),
+    }
+    return model.export(stored["average"], stored["model_config"], output_dir, training)
 
 
-def evaluate(work_dir: Path, output_dir: Path, device: str = "cpu") -> Path:
-    """Evaluates the exported model on held-out data and writes its card; returns the card's path.
+def evaluate(work_dir: Path, output_dir: Path, device: str = "cpu") -> Path | None:
+    """Evaluates an exported model on held-out data and prints the figures; no checkpoint is needed.
+
+    Returns:
+        Its card, written anew; None where the weights bear no record of their training, for then the card stays.
 
     Raises:
-        InputError: there is no checkpoint, no exported model, or the data are not prepared.
+        InputError: no exported model, or the data are not prepared.
     """
-    from experiments.demo_clip import card
+    from core.models.device import pick_device
+    from experiments.demo_clip import card, model
     from experiments.demo_clip import evaluate as figures_of
 
-    stored = _checkpoint(work_dir)
     if not (output_dir / "open_clip_model.safetensors").is_file():
         raise InputError(
             "There is no exported model to evaluate.",
             where=str(output_dir),
             next_step="python -m experiments.train_demo_clip export",
         )
-    figures = figures_of.evaluate(output_dir, work_dir, device)
+    figures = figures_of.evaluate(output_dir, work_dir, str(pick_device(device)))
     for figure in figures:
         print(f"{figure.value:7.4f}  {figure.title}", flush=True)
-    training = {name: stored[name] for name in ("step", "seconds", "plan", "shares", "device", "earlier")}
-    training["parameters"] = sum(weight.numel() for weight in stored["average"].values())
-    training["validation"] = _validation_rows(work_dir / "metrics.csv")
-    return card.write_card(output_dir, figures, training, _command(training))
+    training = model.training_record(output_dir)
+    return None if training is None else card.write_card(output_dir, figures, training)
 
 
 def composites(work_dir: Path, output_dir: Path) -> Path:
@@ -321,15 +371,15 @@ def composites(work_dir: Path, output_dir: Path) -> Path:
     return pictures.write(composer, output_dir)
 
 
-def _command(training: dict[str, Any]) -> str:
-    """The command that trained this checkpoint."""
+def _command(stored: dict[str, Any]) -> str:
+    """The command that trained this checkpoint; EARLIER are the weights that it went on from."""
     from experiments.demo_clip.data import Shares
 
-    plan = Plan(**training["plan"])
+    plan = Plan(**stored["plan"])
     command = f"python -m experiments.train_demo_clip train --steps {plan.steps} --seed {plan.seed} --lr {plan.lr}"
     command += f" --decay_share {plan.decay_share}" + (f" --end_at {plan.cut_to}" if plan.cut_to else "")
-    command += f" --devices {plan.devices} --batch_factor {training['shares']['singles'] // Shares.singles}"
-    return command + (" --start_from weights/demo" if plan.start_from else "")
+    command += f" --devices {plan.devices} --batch_factor {max(1, stored['shares']['singles'] // Shares.singles)}"
+    return command + (" --start_from EARLIER" if plan.start_from else "")
 
 
 def _cores() -> int:
@@ -382,8 +432,14 @@ def _cut(plan: Plan, stored: dict[str, Any], end_at: int | None) -> Plan:
     return replace(plan, cut_from=stored["step"], cut_to=end_at)
 
 
-def _check_plan(plan: Plan, stored: dict[str, Any], checkpoint: Path) -> None:
+def _check_plan(plan: Plan, shares: dict[str, int], stored: dict[str, Any], checkpoint: Path) -> None:
     """Only the number of steps and the share of the fall may differ, while by both the learning rate is still level."""
+    if stored["shares"] != shares:
+        raise InputError(
+            f"The checkpoint was made with other batches: {stored['shares']}.",
+            where=str(checkpoint),
+            next_step="give the same --batch_factor, or another --work_dir, or remove the checkpoint",
+        )
     before = Plan(**stored["plan"])
     uncut = replace(plan, cut_from=before.cut_from, cut_to=before.cut_to) if not before.cut_to else plan
     same = replace(before, steps=plan.steps, decay_share=plan.decay_share) == uncut
@@ -474,10 +530,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     on_gpu = _on_gpu(options.device)
     try:
+        for name in ("threads", "batch_factor"):
+            value = getattr(options, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} cannot be {value}.", where=f"--{name} {value}", next_step="Give at least 1.")
         if options.what in ("prepare", "all"):
             prepare(options.work_dir)
         if options.what in ("train", "all"):
-            if options.threads:
+            if options.threads is not None:
                 torch.set_num_threads(options.threads)
             train(
                 options.work_dir,
@@ -491,7 +551,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.what in ("export", "all"):
             print(export(options.work_dir, options.output_dir))
         if options.what in ("evaluate", "all"):
-            print(evaluate(options.work_dir, options.output_dir))
+            card = evaluate(options.work_dir, options.output_dir, options.device)
+            print(card or "These weights bear no record of their training, so their card is left as it is.")
         if options.what == "composites":
             truth = composites(options.work_dir, options.output or options.work_dir / "composites")
             where = f"--images {truth.parent / 'images'} --truth {truth}"

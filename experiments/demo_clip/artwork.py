@@ -63,15 +63,28 @@ STYLES = (
         "chars",
     ),
     Style("fluent", "@iconify-json/fluent-emoji@1.2.7", "Fluent Emoji (shaded)", "Microsoft", "MIT", "train", "slug"),
-    Style("fxemoji", "@iconify-json/fxemoji@1.2.2", "Firefox OS Emoji", "Mozilla", "Apache-2.0", "train", "slug"),
+    # the package says Apache-2.0, which is its code's; the project's LICENSE.md puts the drawings under CC BY 4.0
+    Style("fxemoji", "@iconify-json/fxemoji@1.2.2", "Firefox OS Emoji", "Mozilla", "CC-BY-4.0", "train", "slug"),
     Style("emojione", "@iconify-json/emojione@1.2.3", "Emoji One 2.3", "Emoji One", "CC-BY-4.0", "train", "slug"),
     Style("flag", "@iconify-json/flag@1.2.12", "Flag Icons", "Panayiotis Lipiridis", "MIT", "train", "country"),
     Style("circle_flags", "@iconify-json/circle-flags@1.2.11", "Circle Flags", "HatScripts", "MIT", "train", "country"),
     Style(
-        "twemoji", "@iconify-json/twemoji@1.2.5", "Twemoji", "Twitter and contributors", "CC-BY-4.0", "near", "chars"
+        "twemoji",
+        "@iconify-json/twemoji@1.2.5",
+        "Twemoji",
+        "Twitter, Inc. and other contributors",
+        "CC-BY-4.0",
+        "near",
+        "chars",
     ),
     Style(
-        "openmoji", "@iconify-json/openmoji@1.2.29", "OpenMoji", "HfG Schwäbisch Gmünd", "CC-BY-SA-4.0", "far", "chars"
+        "openmoji",
+        "@iconify-json/openmoji@1.2.29",
+        "OpenMoji",
+        "the OpenMoji project (HfG Schwäbisch Gmünd)",
+        "CC-BY-SA-4.0",
+        "far",
+        "chars",
     ),
 )
 
@@ -169,7 +182,8 @@ class Artwork:
 
     def __init__(self, work_dir: Path, roles: Sequence[str] = ("train",)) -> None:
         folder = work_dir / "artwork"
-        if not (folder / "classes.json").is_file():
+        self.styles = [style for style in STYLES if style.role in roles]
+        if not all((folder / f"{name}.json").is_file() for name in ("classes", *(style.key for style in self.styles))):
             raise InputError(
                 "The emoji artwork is not prepared.",
                 where=str(folder),
@@ -177,7 +191,6 @@ class Artwork:
             )
         records = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
         self.classes = [EmojiClass(**{**record, "synonyms": tuple(record["synonyms"])}) for record in records]
-        self.styles = [style for style in STYLES if style.role in roles]
         self.pixels = {style.key: np.load(folder / f"{style.key}.npy", mmap_mode="r") for style in self.styles}
         self.class_ids = {
             style.key: np.array(json.loads((folder / f"{style.key}.json").read_text())) for style in self.styles
@@ -240,7 +253,10 @@ def _fetch(package: str, packages_dir: Path) -> None:
         )
     archive = packages_dir / done.stdout.strip().splitlines()[-1]
     with tarfile.open(archive) as tar:
-        tar.extractall(target, filter="data")
+        draft = target.with_name(f".{target.name}.part")
+        shutil.rmtree(draft, ignore_errors=True)
+        tar.extractall(draft, filter="data")
+    draft.rename(target)
 
 
 def _folder(package: str, packages_dir: Path) -> Path:

@@ -9,20 +9,20 @@ from typing import Any
 
 from experiments.demo_clip.artwork import NAMES_PACKAGE, STYLES
 from experiments.demo_clip.evaluate import Figure
+from experiments.demo_clip.heads import ELEVATIONS_DEG, HELD_OUT_ELEVATIONS_DEG, HELD_OUT_WIDTHS, WIDTHS
 
 _WENT_ON = "- It went on"
 _ROLES = {"train": "training", "near": "evaluation only (near)", "far": "evaluation only (far)"}
 
 
-def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any], command: str) -> Path:
+def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]) -> Path:
     """Writes `MODEL_CARD.md` beside the weights.
 
     Args:
         folder: the exported model.
         figures: what `evaluate` found.
-        training: `step`, `seconds`, `plan`, `shares`, `device`, `earlier`, `parameters` of the checkpoint that was
-            exported, and `validation`, the rows of its log that have validation figures.
-        command: the training command.
+        training: the weights' own record: `step`, `seconds`, `plan`, `shares`, `device`, `earlier` of the checkpoint,
+            `command`, `commit`, `parameters`, and `validation`, the rows of its log that have validation figures.
 
     Returns:
         The card's path.
@@ -58,7 +58,8 @@ def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]
         "",
         "## Training",
         "",
-        f"- Command: `{command}`",
+        f"- Command: `{training['command']}`"
+        + (f", at commit {training['commit'][:10]}" if training["commit"] else ""),
         f"- Seed {plan['seed']}; {training['step']:,} of {plan['steps']:,} planned steps of "
         f"{sum(training['shares'].values()) * plan['devices']} pictures, {pictures:,} pictures in all; "
         f"{training['seconds'] / 60:.0f} minutes on {training['device']} "
@@ -85,10 +86,7 @@ def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]
         ),
         f"| names and keywords | emojibase | MIT | `{NAMES_PACKAGE}` | class list and captions |",
         "",
-        "Attribution: Emoji One 2.3 © Emoji One and Twemoji © Twitter, Inc. and other contributors, both under "
-        "[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/); OpenMoji © the OpenMoji project, "
-        "[CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/). The drawings were resized, recoloured and "
-        "composited.",
+        _attribution(),
         "",
         "## Limits",
         "",
@@ -96,6 +94,9 @@ def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]
         "beyond it; its scores on photos mean little.",
         "- Pose words hold for rendered heads whose head turns on upright shoulders, yaw within ±90°, pitch and roll "
         "within ±45°.",
+        f"- The held-out heads have face widths of {_span(HELD_OUT_WIDTHS)} (training: the rest of {_span(WIDTHS)}) "
+        f"and light from {_span(HELD_OUT_ELEVATIONS_DEG)}° above the horizon (training: the rest of "
+        f"{_span(ELEVATIONS_DEG)}°); all else about them is drawn as in training.",
         "- Emoji carry the views of their makers: professions, families and flags are drawn as they drew them.",
         "",
     ]
@@ -108,13 +109,29 @@ def training_of(folder: Path) -> str:
     """What the card beside a model says of its training's length, and of those before it; empty without a card."""
     path = folder / "MODEL_CARD.md"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return " ".join(line.removeprefix("- ") for line in lines if line.startswith(("- Seed ", _WENT_ON)))
+    return " ".join(line.removeprefix("- ") for line in lines if line.startswith(("- Command: ", "- Seed ", _WENT_ON)))
 
 
 def _earlier(start_from: str, training: str) -> list[str]:
     if not start_from:
         return []
-    return [f"{_WENT_ON} from the weights of an earlier training (sha256 `{start_from}…`), whose card says: {training}"]
+    return [
+        f"{_WENT_ON} from the weights of an earlier training (sha256 `{start_from}…`; this repository's history has "
+        f"them), whose card says: {training}"
+    ]
+
+
+def _attribution() -> str:
+    """Every drawing's maker whose licence asks to be named."""
+    parts = []
+    for licence, name, url in (("CC-BY-4.0", "CC BY 4.0", "by"), ("CC-BY-SA-4.0", "CC BY-SA 4.0", "by-sa")):
+        owners = [f"{style.title} © {style.author}" for style in STYLES if style.licence == licence]
+        parts.append(f"{'; '.join(owners)} ([{name}](https://creativecommons.org/licenses/{url}/4.0/))")
+    return f"Attribution: {'; '.join(parts)}. The drawings were resized, recoloured and composited."
+
+
+def _span(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:g}–{ends[1]:g}".replace("-", "−")
 
 
 def _row(figure: Figure) -> str:
@@ -130,10 +147,13 @@ def _verdict(figures: Sequence[Figure], validation: Sequence[dict[str, str]]) ->
         return ["All floors are reached."]
     lines = ["Not reached in this training:", "", *(f"- {title}" for title in short)]
     if validation:
+        rising = len(validation) > 1 and all(
+            float(validation[-1][name]) > float(validation[-2][name]) for name in ("val_top1", "val_pose_exact")
+        )
         lines += [
             "",
-            "How far it had come, on a validation split of the training styles (drawings kept back, other heads); "
-            "figures that still rise from row to row ask for more steps, not for another model:",
+            "How far it had come, on a validation split of the training styles (drawings kept back, other heads)"
+            + ("; still rising when it ended, so more steps would reach further:" if rising else ":"),
             "",
             "| step | name top-1 | name top-5 | exact pose caption |",
             "| --- | --- | --- | --- |",

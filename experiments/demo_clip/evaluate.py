@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from core.foreground.prompts import COCO_80, NOTE_NEGATIVE, NOTE_POSITIVE, with_article
 from core.pose.text import CAPTIONS, bins, caption_numbers
 from experiments.demo_clip.artwork import Artwork
-from experiments.demo_clip.composites import foreground_pictures
+from experiments.demo_clip.composites import EACH, foreground_pictures
 from experiments.demo_clip.data import IMAGE_PX, Composer, name_prompts, templated
 from experiments.demo_clip.heads import HeadBank
 from experiments.demo_clip.model import MEAN, STD, encode_trimmed, tokenizer
@@ -105,7 +105,7 @@ def _coco(model: CLIP, pixels_BCHW: torch.Tensor, class_B: np.ndarray, numbers: 
 
 def _foreground(model: CLIP, composer: Composer) -> Figure:
     """AUROC of `p_pos_sum`: whole objects on backgrounds against fragments and bare backgrounds."""
-    pixels, truth = foreground_pictures(composer)
+    pixels, truth = foreground_pictures(composer, EACH)
     positive = list(dict.fromkeys([*NOTE_POSITIVE, *(with_article(name) for name in COCO_80)]))
     prompts = text_vectors(model, [*positive, *NOTE_NEGATIVE])
     vectors = image_vectors(model, pixels)
@@ -126,9 +126,9 @@ def _retrieval(model: CLIP, composer: Composer) -> Figure:
 
 
 def _ranks(similarity_NK: torch.Tensor, truth_N: np.ndarray) -> np.ndarray:
-    """How many others score above the truth."""
+    """How many others score no lower than the truth: a tie, or a value that is no number, is no hit."""
     own = similarity_NK[torch.arange(len(similarity_NK)), torch.as_tensor(truth_N)]
-    ranks: np.ndarray = (similarity_NK > own[:, None]).sum(1).numpy()
+    ranks: np.ndarray = (~(similarity_NK < own[:, None])).sum(1).numpy() - 1
     return ranks
 
 
@@ -179,7 +179,7 @@ def on_white(drawings_NHW4: np.ndarray) -> torch.Tensor:
 
 
 def name_ranks(model: CLIP, composer: Composer) -> np.ndarray:
-    """For each drawing of the composer, how many of all names score above its own (0: right at the first guess)."""
+    """For each drawing of the composer, the rank of its own name among all (0: right at the first guess)."""
     names = text_vectors(model, name_prompts([emoji.name for emoji in composer.classes]))
     return _ranks(image_vectors(model, on_white(composer.drawings_N)) @ names.T, composer.class_N)
 

@@ -11,6 +11,7 @@ import open_clip
 import torch
 import torch.nn.functional as F
 from open_clip.model import CLIP
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from core.errors import InputError
@@ -338,8 +339,13 @@ def orthogonalised(matrices_NRC: torch.Tensor, iterations: int = 5) -> torch.Ten
     return x.mT if tall else x
 
 
-def export(state: dict[str, torch.Tensor], config: dict[str, Any], folder: Path) -> Path:
+def export(
+    state: dict[str, torch.Tensor], config: dict[str, Any], folder: Path, training: dict[str, Any] | None = None
+) -> Path:
     """Writes `open_clip_config.json` and fp16 `open_clip_model.safetensors`, as `open_clip` loads with `local-dir:`.
+
+    Args:
+        training: how the weights came to be; kept in the file, where `training_record` finds it.
 
     Returns:
         The weight file's path.
@@ -351,10 +357,18 @@ def export(state: dict[str, torch.Tensor], config: dict[str, Any], folder: Path)
     path = folder / "open_clip_model.safetensors"
     draft = path.with_suffix(".part")
     half = {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in state.items()}
-    save_file(half, draft, metadata={"format": "pt"})
+    save_file(half, draft, metadata={"format": "pt"} | ({"training": json.dumps(training)} if training else {}))
     draft.chmod(0o644)  # the library writes for its owner alone; what ships is for everyone
     draft.replace(path)
     return path
+
+
+def training_record(folder: Path) -> dict[str, Any] | None:
+    """What `export` was told of the training of the weights in this folder; None if nothing."""
+    with safe_open(folder / "open_clip_model.safetensors", "pt") as file:
+        text = (file.metadata() or {}).get("training")
+    record: dict[str, Any] | None = json.loads(text) if text else None
+    return record
 
 
 class Average:
