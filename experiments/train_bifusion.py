@@ -73,7 +73,7 @@ def train(plan: Plan, place: Place, fabric: Any, *, stop_after: int | None = Non
     done = trainer.resume(checkpoint) if checkpoint.is_file() else 0
     config = {
         **plan.config(),
-        "weights_sha256": trainer.weights_sha256,
+        **facts(plan, place, fabric),
         "parameters": trainer.parameters,
         "frames": len(trainer.banks["train"]),
     }
@@ -109,7 +109,7 @@ class _Trainer:
 
         self.plan, self.fabric, self.step = plan, fabric, 0
         encoder = _image_model(plan.model, place.weights_dir)
-        self.weights_sha256 = encoder.weights_sha256[:16]
+        self.facts = facts(plan, place, fabric)
         self.banks = _banks(plan.model, plan.instance_weight > 0, place)
         torch.manual_seed(plan.seed)
         fusion = None
@@ -180,7 +180,7 @@ class _Trainer:
         if epoch % plan.evaluate_every == 0 or epoch == plan.epochs:
             self.raw.eval()
             for split in ("val", "test"):
-                scores = evaluate(self.raw, self.banks[split], self.tokens[split], max(256, plan.points))
+                scores = evaluate(self.raw, self.banks[split], self.tokens[split])
                 row[f"{split}/mIoU"] = scores.miou
                 row[f"{split}/offset_m"] = scores.offset_m
         return row
@@ -262,7 +262,7 @@ class _Trainer:
         encoder = self.raw.fusion.image_encoder
         if encoder.trains_all:
             return pixels_FCHW.to(self.fabric.device)
-        key = (self.plan.model, self.plan.trainable_blocks, split, place)
+        key = (self.plan.model, self.plan.trainable_blocks, self.plan.instance_weight > 0, split, place)
         if key not in _kept_tokens:
             if len(_kept_tokens) > 8:
                 _kept_tokens.clear()
@@ -296,8 +296,7 @@ class _Trainer:
                 "epoch": epoch,
                 "step": self.step,
                 "plan": self.plan.config(),
-                "data": self.banks["train"].fingerprint,
-                "weights_sha256": self.weights_sha256,
+                "facts": self.facts,
                 "weights": trained,
                 "optimizer": self.optimizer.state_dict(),
                 "bad": self.bad,
@@ -323,17 +322,12 @@ class _Trainer:
                 where=str(path),
                 next_step="Give the same options, another --output_dir, or remove the run.",
             )
-        if stored["data"] != self.banks["train"].fingerprint:
+        different = _different_facts(stored.get("facts", {}), self.facts)
+        if different:
             raise InputError(
-                "The checkpoint was made on other frames.",
+                f"The checkpoint was made with {different}.",
                 where=str(path),
-                next_step="Give the same --data_dir, another --output_dir, or remove the run.",
-            )
-        if stored.get("weights_sha256") != self.weights_sha256:
-            raise InputError(
-                f"The checkpoint was made with other weights of {self.plan.model}.",
-                where=str(path),
-                next_step="Give the same --weights_dir, another --output_dir, or remove the run.",
+                next_step="Give the same ones, another --output_dir, or remove the run.",
             )
         own = dict(self.raw.named_parameters())
         with torch.no_grad():
@@ -381,7 +375,7 @@ def _fusion_values(out: Outputs, temperature: float) -> dict[str, float]:
             "fusion/cosine": float(cosine_N.mean()),
             "fusion/alike": float(points_ND.mean(0).square().sum()),  # mean cosine over all pairs
             "fusion/largest_max": float(fusion.feat_fusion.float().abs().max()),
-            "clip/lowest_logit": float(cosine_N.min() / temperature),
+            "clip/lowest_logit": float(cosine_N.min() / temperature) if len(cosine_N) else math.inf,
         }
 
 
@@ -414,6 +408,23 @@ def _short(value: float) -> float:
     return value if isinstance(value, int) or not math.isfinite(value) else float(f"{value:.4g}")
 
 
+def facts(plan: Plan, place: Place, fabric: Any) -> dict[str, Any]:
+    """What a run's numbers depend on beside its plan: `data_fingerprint`, `weights_sha256`, `devices`."""
+    banks = _banks(plan.model, plan.instance_weight > 0, place)
+    return {
+        "data_fingerprint": "-".join(bank.fingerprint for bank in banks.values()),
+        "weights_sha256": _image_model(plan.model, place.weights_dir).weights_sha256[:16],
+        "devices": fabric.world_size,
+    }
+
+
+def _different_facts(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """The first of `facts` that differs, in words; empty if none. What was not recorded does not differ."""
+    words = {"data_fingerprint": "other frames", "weights_sha256": "other weights of the image model"}
+    words["devices"] = f"{before.get('devices')} devices"
+    return next((text for name, text in words.items() if before.get(name, now[name]) != now[name]), "")
+
+
 @functools.lru_cache(maxsize=2)
 def _image_model(model_id: str, weights_dir: Path) -> Any:
     import torch
@@ -439,11 +450,6 @@ def _banks(model_id: str, instances: bool, place: Place) -> dict[str, FrameBank]
         banks[split] = FrameBank(scenes, classes, encoder, instances=instances)
         for reject in banks[split].skipped:
             print(f"left out {reject.id}: {reject.reason}", file=sys.stderr)
-        if not banks[split].checks_occlusion:
-            print(
-                f"{split}: depth is not the colour's view, so hidden points are not told from seen ones",
-                file=sys.stderr,
-            )
     return banks
 
 
@@ -471,12 +477,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         place = Place(
-            options.output_dir, options.data_dir, options.weights_dir, options.work_dir, bad_frames=options.bad_frames
+            options.output_dir.expanduser(),
+            options.data_dir,
+            options.weights_dir,
+            options.work_dir,
+            bad_frames=options.bad_frames,
         )
         plans = _chosen(options)
         fabric = launched_fabric(options.device, options.devices, threads=options.threads)
         for plan in plans:
-            if _finished(place.output_dir / plan.run_name, plan, place.weights_dir):
+            if _finished(plan, place, fabric):
                 fabric.print(f"{plan.run_name}: finished before, left alone", file=sys.stderr)
                 continue
             started = time.monotonic()
@@ -491,25 +501,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _finished(run_dir: Path, plan: Plan, weights_dir: Path) -> bool:
+def _finished(plan: Plan, place: Place, fabric: Any) -> bool:
     """Whether this very run is finished.
 
     Raises:
-        InputError: a run of that name is, but of another plan or other weights; or what it was cannot be read.
+        InputError: a run of that name is, but of another plan, data, weights or devices; or what it was cannot be read.
     """
+    run_dir = place.output_dir / plan.run_name
     status = run_dir / "status"
     if not status.is_file() or status.read_text().strip() != "finished":
         return False
     try:
         before = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
         changed = [f"{name} was {before.get(name)}" for name, now in plan.config().items() if before.get(name) != now]
-        recorded = before.get("weights_sha256", "")
+        different = _different_facts(before, facts(plan, place, fabric))
     except (OSError, ValueError, AttributeError):
         raise InputError(
             "The run's configuration cannot be read.", where=str(run_dir), next_step="Remove that folder."
         ) from None
-    if recorded and not _image_model(plan.model, weights_dir).weights_sha256.startswith(recorded):
-        changed.append(f"weights_sha256 was {recorded}")
+    changed += [different] if different else []
     if changed:
         raise InputError(
             f"A finished run of this name had other options: {', '.join(changed[:4])}.",
@@ -532,7 +542,9 @@ def _chosen(options: argparse.Namespace) -> list[Plan]:
     ]
     index, _, count = options.share.partition("/")
     if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
-        raise InputError("A share is i/n with i from 1 to n.", where=f"--share {options.share}")
+        raise InputError(
+            "A share is i/n with i from 1 to n.", where=f"--share {options.share}", next_step="--share 1/2"
+        )
     return plans[int(index) - 1 :: int(count)]
 
 
@@ -541,9 +553,9 @@ def _numbers(text: str) -> list[int]:
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
-            raise InputError("Seeds are whole numbers: 0-5 or 0,3.", where=f"--seeds {text}")
+            raise InputError("Seeds are whole numbers.", where=f"--seeds {text}", next_step="--seeds 0-5, or 0,3")
         if int(last or first) < int(first):
-            raise InputError("A range of seeds goes upwards: 0-5.", where=f"--seeds {text}")
+            raise InputError("A range of seeds goes upwards.", where=f"--seeds {text}", next_step="--seeds 0-5")
         numbers += range(int(first), int(last or first) + 1)
     return numbers
 

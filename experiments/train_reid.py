@@ -84,11 +84,10 @@ def train(
     import numpy as np
     import torch
 
-    from core.models.weights import sha256_of
     from core.runs import RunRecorder
     from experiments.reid.data import Augmentation, batches
     from experiments.reid.evaluate import evaluate
-    from experiments.reid.model import ReidLoss, ReidModel, weights_file
+    from experiments.reid.model import ReidLoss, ReidModel
 
     shared = shared or Shared()
     training, validation, test = _triples(config, shared)
@@ -102,8 +101,13 @@ def train(
             where="SOLVER.IMS_PER_BATCH",
             next_step="Give a batch with a multiple of that many identities.",
         )
+    if per_batch // fabric.world_size < 2:
+        raise InputError(
+            f"Each of {fabric.world_size} devices would see one identity of a batch, and the triplet loss needs two.",
+            where="SOLVER.IMS_PER_BATCH",
+            next_step="Give a larger batch, or fewer --devices.",
+        )
     weights_dir = weights_dir or Settings().weights_dir
-    file = weights_file(config.MODEL, weights_dir)
     torch.manual_seed(config.SOLVER.SEED)
     raw = ReidModel(config.MODEL, config.INPUT.SIZE, len(people), cameras, weights_dir)
     loss_of = ReidLoss(config.MODEL)
@@ -116,20 +120,24 @@ def train(
         for part in (training, validation, test)
     ]
 
-    folder = Path(config.OUTPUT_DIR) / name
+    if raw.idle_windows:
+        sizes = ", ".join(" × ".join(map(str, size)) for size in raw.idle_windows)
+        fabric.print(f"{name}: windows of {sizes} tokens do not fit, so all is pooled in their place", file=sys.stderr)
+    folder = Path(config.OUTPUT_DIR).expanduser() / name
     checkpoint = folder / "checkpoint.pt"
     recorded = {
         "experiment": "reid",
         "multi_scale": arm(config.MODEL),
         "seed": config.SOLVER.SEED,
         **_settings(config),
-        "weights_sha256": sha256_of(file)[:16] if file is not None else None,
+        **_weights(config, weights_dir),
+        **_data(config, shared),
         "devices": fabric.world_size,
         "train_triples": len(training),
         "train_identities": len(people),
         "parameters": sum(weight.numel() for weight in raw.parameters()),
         "parameters_trained": sum(weight.numel() for weight in trainable),
-        "parameters_multi_scale": sum(weight.numel() for weight in raw.context.parameters()),
+        "parameters_multi_scale": sum(weight.numel() for weight in raw.context.parameters() if weight.requires_grad),
     }
     _check_same(recorded, folder)
     state: dict[str, Any] = {"epoch": 0, "step": 0, "best": None}
@@ -137,6 +145,8 @@ def train(
         state = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
         raw.load_trained_state(state["model"])
         optimizer.load_state_dict(state["optimizer"])
+        if state.get("precision"):
+            fabric.strategy.precision.load_state_dict(state["precision"])
         fabric.print(f"{name}: going on from epoch {state['epoch']} of {config.SOLVER.MAX_EPOCHS}", file=sys.stderr)
 
     def one_epoch(epoch: int, step: int) -> tuple[int, dict[str, float]]:
@@ -199,13 +209,14 @@ def train(
                         "best": best,
                         "model": raw.trained_state(),
                         "optimizer": optimizer.state_dict(),
+                        "precision": fabric.strategy.precision.state_dict(),  # float16's loss scale
                     },
                 )
             fabric.barrier()
         assert best is not None, "the last epoch is validated"
         raw.load_trained_state(best["state"])
         result = score(sources[2], "test")
-        costs = _costs(raw, loss_of, optimizer, config, training, label_N, fabric)
+        costs = _costs(raw, loss_of, config, training, label_N, fabric)
         run.log({**result, "best_epoch": best["epoch"], **costs}, step=step, epoch=config.SOLVER.MAX_EPOCHS)
     if fabric.is_global_zero:
         (folder / "process.json").unlink(missing_ok=True)  # it names a process of this machine
@@ -325,7 +336,6 @@ def _features(model: ReidModel, config: Config, source: Source, fabric: Fabric) 
 def _costs(
     model: ReidModel,
     loss_of: Any,
-    optimizer: Any,
     config: Config,
     triples: Triples,
     label_N: torch.Tensor,
@@ -386,6 +396,18 @@ def _settings(config: Config) -> dict[str, Any]:
     return {key: value for key, value in config.flat().items() if key != "OUTPUT_DIR"}
 
 
+def _weights(config: Config, weights_dir: Path) -> dict[str, str | None]:
+    from core.models.weights import sha256_of
+    from experiments.reid.model import weights_file
+
+    file = weights_file(config.MODEL, weights_dir)
+    return {"weights_sha256": sha256_of(file)[:16] if file is not None else None}
+
+
+def _data(config: Config, shared: Shared) -> dict[str, str]:
+    return {"data_fingerprint": "-".join(part.fingerprint for part in _triples(config, shared))}
+
+
 def _check_same(now: dict[str, Any], folder: Path) -> None:
     """What was recorded in the run's folder, if it exists, is the same.
 
@@ -401,6 +423,7 @@ def _check_same(now: dict[str, Any], folder: Path) -> None:
         before = None
     if not isinstance(before, dict):
         raise InputError("The run's configuration cannot be read.", where=str(path), next_step="Remove that folder.")
+    before.setdefault("data_fingerprint", now["data_fingerprint"])  # earlier runs did not record it
     plain = {key: _as_recorded(value) for key, value in now.items()}
     different = [key for key in plain if plain[key] != before.get(key)]
     if different:
@@ -456,10 +479,10 @@ def _train_all(options: argparse.Namespace) -> int:
     shared = Shared()
     for one in planned:
         name = options.name or f"{arm(one.MODEL)}-seed{one.SOLVER.SEED}"
-        folder = Path(one.OUTPUT_DIR) / name
+        folder = Path(one.OUTPUT_DIR).expanduser() / name
         status = folder / "status"
         if status.is_file() and status.read_text().strip() == "finished":
-            _check_same(_settings(one), folder)
+            _check_same({**_settings(one), **_weights(one, options.weights_dir), **_data(one, shared)}, folder)
             fabric.print(f"{name}: finished already, in {folder}", file=sys.stderr)
             continue
         result = train(

@@ -105,6 +105,8 @@ class Enhanced2DEncoder(nn.Module):
         self.trains_all = trainable_blocks == ALL_BLOCKS
         for part in (visual,) if self.trains_all else (*_blocks(visual)[self.frozen_blocks :], _last_norm(visual)):
             part.requires_grad_(bool(trainable_blocks))
+        for unused in _behind_last_norm(visual):  # several devices would wait for their gradients
+            unused.requires_grad_(False)
         token_width = _last_norm(visual).normalized_shape[0]
         self.spatial_projection = nn.Linear(token_width, width)
         self.global_projection = nn.Linear(token_width, width)
@@ -257,9 +259,14 @@ class BiFusionEncoder(nn.Module):
             raise InputError(
                 f"The points' features must be {list(expected)}, not {list(features_NC.shape)}.",
                 where="BiFusionEncoder",
+                next_step="Give a row for each point, and point_width the width of the 3-D backbone.",
             )
         if len(images) != len(camera):
-            raise InputError(f"{len(images)} images but {len(camera)} cameras.", where="BiFusionEncoder")
+            raise InputError(
+                f"{len(images)} images but {len(camera)} cameras.",
+                where="BiFusionEncoder",
+                next_step="Give each image its camera.",
+            )
         if camera.image_hw != self.image_encoder.image_hw:
             raise InputError(
                 f"The cameras are for images of {list(camera.image_hw)}, the model takes "
@@ -285,6 +292,13 @@ def _blocks(visual: nn.Module) -> nn.ModuleList | nn.Sequential:
 
 def _last_norm(visual: nn.Module) -> nn.LayerNorm:
     return visual.ln_post if isinstance(visual, VisionTransformer) else visual.encoder.ln
+
+
+def _behind_last_norm(visual: nn.Module) -> list[nn.Parameter]:
+    """The weights that only CLIP's own output, or ImageNet's classes, pass through."""
+    if isinstance(visual, VisionTransformer):
+        return [] if visual.proj is None else [visual.proj]
+    return list(visual.heads.parameters())
 
 
 def _enter(visual: nn.Module, images_BCHW: torch.Tensor) -> torch.Tensor:

@@ -86,7 +86,11 @@ class ClipConsCriterion(nn.Module):
                     f"{name} cannot be {value}.", where="ClipConsCriterion", next_step="See its docstring."
                 )
         if schedule is not None and (not schedule or [*schedule] != sorted(schedule, key=lambda pair: pair[0])):
-            raise InputError("A schedule is a list of (first epoch, weight) in order.", where=str(schedule))
+            raise InputError(
+                "A schedule is a list of (first epoch, weight) in order.",
+                where=str(schedule),
+                next_step="For example NOTE_SCHEDULE.",
+            )
         self.loss_weight = loss_weight
         self.temperature = max(temperature, min_temperature or 0.0)
         self.gradient_flow_ratio = gradient_flow_ratio
@@ -169,6 +173,7 @@ class ClipConsCriterion(nn.Module):
             raise InputError(
                 f"Features are [N, D] and [B, D], not {list(feat_fusion.shape)} and {list(clip_global.shape)}.",
                 where="ClipConsCriterion",
+                next_step="Project both to one width.",
             )
         points, images = len(feat_fusion), len(clip_global)
         if self.form == "infonce" and images < 2 and self.weight:
@@ -187,7 +192,11 @@ class ClipConsCriterion(nn.Module):
             rows = torch.arange(points, device=feat_fusion.device)
             return rows if images == points else torch.zeros_like(rows)
         if batch_N.shape != (points,):
-            raise InputError(f"batch_N must be [{points}], not {list(batch_N.shape)}.", where="ClipConsCriterion")
+            raise InputError(
+                f"batch_N must be [{points}], not {list(batch_N.shape)}.",
+                where="ClipConsCriterion",
+                next_step="Give the image of each point.",
+            )
         return batch_N
 
 

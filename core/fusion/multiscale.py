@@ -122,7 +122,7 @@ class CLIPMultiScaleSlidingWindow(nn.Module):
                 parts_BD.append(self._pool(self.activation(vectors_BRD).transpose(1, 2)))
         return parts_BD
 
-    def idle(self, token_count: int) -> list[nn.Module]:
+    def idle(self, token_count: int) -> list[nn.Conv1d | nn.Conv2d]:
         """The convolutions that pictures of so many patch tokens never reach, their window being larger.
 
         They get no gradient, which training on several devices would wait for: switch off `requires_grad` for them.

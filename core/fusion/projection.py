@@ -252,6 +252,7 @@ def sample_features(
     """
     height_px, width_px = image_hw
     sampled_NC = features_BCHW.new_zeros(len(uv_N2_px), features_BCHW.shape[1])
+    sampled_NC = sampled_NC + features_BCHW[:0].sum()  # part of the graph even where no point is seen
     with torch.autocast(features_BCHW.device.type, enabled=False):
         size_2 = uv_N2_px.new_tensor([width_px, height_px])
         grid_N2 = 2 * (uv_N2_px + 0.5) / size_2 - 1

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +110,9 @@ class FrameBank:
     Attributes:
         pixels_FCHW: float32, preprocessed.
         skipped: frames left out by the reader.
-        checks_occlusion: False where the depth of some frame is not the colour's view.
 
     Raises:
-        InputError: a scene without labelled points (or objects); it is named.
+        InputError: a scene without objects where they are needed; it is named.
     """
 
     def __init__(
@@ -136,8 +136,6 @@ class FrameBank:
                     next_step="Give instance images, or --set instance_weight=0.",
                 )
             for frame, points in zip(scene.frames, candidates, strict=True):
-                if not len(points.xyz_N3):
-                    raise InputError("The frame has no labelled point.", where=f"{scene.name}/{frame.name}")
                 self._points.append(points.with_offsets(middles))
                 self._scene_of.append(number)
                 image_hw = (frame.rgb_HWC.shape[0], frame.rgb_HWC.shape[1])
@@ -147,11 +145,10 @@ class FrameBank:
                 )
                 poses.append(torch.linalg.inv(torch.from_numpy(frame.camera_to_world_44)))
                 depths.append(_depth_of_colour(frame, preprocessing))
-        self.checks_occlusion = all(depth is not None for depth in depths)
         self.pixels_FCHW = torch.stack(pixels)
         self._intrinsics_F33 = torch.stack(intrinsics).float()
         self._poses_F44 = torch.stack(poses).float()
-        self._depths_FHW = torch.stack(depths) if self.checks_occlusion else None
+        self._depths_FHW = torch.stack(depths)
         self._neighbours = [
             [other for other, scene in enumerate(self._scene_of) if scene == mine and other != index]
             for index, mine in enumerate(self._scene_of)
@@ -160,13 +157,12 @@ class FrameBank:
     def __len__(self) -> int:
         return len(self._points)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Of every number in it."""
         digest = hashlib.sha256()
         for tensor in (self.pixels_FCHW, self._intrinsics_F33, self._poses_F44, self._depths_FHW):
-            if tensor is not None:
-                digest.update(np.ascontiguousarray(tensor.numpy()))
+            digest.update(np.ascontiguousarray(tensor.numpy()))
         for points in self._points:
             for name in _Candidates.FIELDS:
                 digest.update(np.ascontiguousarray(getattr(points, name)))
@@ -197,7 +193,7 @@ class FrameBank:
                 self._intrinsics_F33[rows],
                 self._poses_F44[rows],
                 (self.pixels_FCHW.shape[2], self.pixels_FCHW.shape[3]),
-                None if self._depths_FHW is None else self._depths_FHW[rows],
+                self._depths_FHW[rows],
             ),
         )
 
@@ -219,7 +215,7 @@ class FrameBank:
 
 @dataclass(frozen=True)
 class _Candidates:
-    """Every labelled depth pixel of a frame as a point."""
+    """Every measured depth pixel of a frame as a point; `label_N` is −1 where it has no label."""
 
     FIELDS = ("xyz_N3", "rgb_N3", "label_N", "instance_N", "offset_N3")
     xyz_N3: np.ndarray
@@ -242,7 +238,7 @@ class _Candidates:
 
 
 def _candidates(frame: Any, index_of: np.ndarray) -> _Candidates:
-    rows, columns = np.nonzero((frame.depth_HW_m > 0) & (frame.label_HW > 0))
+    rows, columns = np.nonzero(frame.depth_HW_m > 0)
     uv = torch.from_numpy(np.stack([columns, rows], 1).astype(np.float64))
     depth = torch.from_numpy(frame.depth_HW_m[rows, columns].astype(np.float64))
     pose = torch.from_numpy(frame.camera_to_world_44)
@@ -266,22 +262,21 @@ def _in_colour(frame: Any, uv_N2: torch.Tensor, depth_N: torch.Tensor) -> torch.
     return seen[:, :2]
 
 
-def _depth_of_colour(frame: Any, preprocessing: Any) -> torch.Tensor | None:
-    """Depth as the model's input is cut, or None where the depth camera sees another view than the colour's.
+def _depth_of_colour(frame: Any, preprocessing: Any) -> torch.Tensor:
+    """Depth of each colour pixel, cut as the model's input is: the nearest depth pixel's on the same line of sight.
 
-    Depth of another size is first brought to the colour's, each pixel the nearest one's.
+    Both cameras look from one place, as ScanNet's depth is registered; their intrinsics may differ. 0, not measured,
+    where the depth image does not reach.
     """
     height, width = frame.rgb_HWC.shape[:2]
     rows, columns = frame.depth_HW_m.shape
-    scale = columns / width, rows / height
-    resized = [[scale[0], 0, 0.5 * scale[0] - 0.5], [0, scale[1], 0.5 * scale[1] - 0.5], [0, 0, 1]]
-    if not np.allclose(frame.depth_intrinsics_33, np.array(resized) @ frame.color_intrinsics_33, atol=0.1):
-        return None
-    nearest = (
-        np.floor((np.arange(size) + 0.5) * factor).astype(int)
-        for size, factor in ((height, scale[1]), (width, scale[0]))
-    )
-    return preprocess_depth(torch.from_numpy(frame.depth_HW_m[np.ix_(*nearest)]), preprocessing)
+    to_depth_33 = frame.depth_intrinsics_33 @ np.linalg.inv(frame.color_intrinsics_33)
+    v, u = np.mgrid[0:height, 0:width].astype(np.float64)
+    seen = np.stack([u, v, np.ones_like(u)], axis=2) @ to_depth_33.T
+    column, row = (np.floor(seen[..., axis] / seen[..., 2] + 0.5 + 1e-6).astype(int) for axis in (0, 1))
+    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    depth = frame.depth_HW_m[row.clip(0, rows - 1), column.clip(0, columns - 1)]
+    return preprocess_depth(torch.from_numpy(np.where(inside, depth, np.float32(0))), preprocessing)
 
 
 def _middles(candidates: Sequence[_Candidates]) -> dict[int, np.ndarray]:

@@ -10,6 +10,7 @@ from experiments.bifusion.data import FrameBank
 from experiments.bifusion.model import Segmenter
 
 POINT_SEED = 991
+POINTS = 256  # of each frame, however many a run trains on
 FRAMES_AT_ONCE = 16
 
 
@@ -24,14 +25,14 @@ class Scores:
 
 
 @torch.no_grad()
-def evaluate(model: Segmenter, bank: FrameBank, tokens_FTW: torch.Tensor | None, points: int) -> Scores:
+def evaluate(model: Segmenter, bank: FrameBank, tokens_FTW: torch.Tensor | None) -> Scores:
     """Scores of a model in eval mode. A logit that is not a number counts as a wrong answer."""
     classes = len(bank.class_names)
     device = next(model.parameters()).device
     confusion_KK = torch.zeros(classes, classes + 1, dtype=torch.long)  # the last column: no answer
     distances, things = 0.0, 0
     for frames in torch.arange(len(bank)).split(FRAMES_AT_ONCE):
-        batch = bank.batch(frames.tolist(), points, (POINT_SEED,)).to(device)
+        batch = bank.batch(frames.tolist(), POINTS, (POINT_SEED,)).to(device)
         out = model(batch, None if tokens_FTW is None else tokens_FTW[batch.frames_B])
         answer_N = out.logits_NK.argmax(1)
         answer_N[~torch.isfinite(out.logits_NK).all(1)] = classes

@@ -122,7 +122,7 @@ def read_scene(
             motion or a mirror, depth is empty, a label is unknown; the file is named.
     """
     if bad_frames not in ("refuse", "skip"):
-        raise InputError("bad_frames is refuse or skip.", where=bad_frames)
+        raise InputError("bad_frames is refuse or skip.", where=bad_frames, next_step="--bad_frames refuse")
     if not folder.is_dir():
         raise InputError("There is no such scene.", where=str(folder), next_step="Check the lists of scenes.")
     color_intrinsics = _matrix(folder / "intrinsic.txt", (3, 3), "intrinsics")
@@ -171,7 +171,11 @@ def write_scene(folder: Path, scene: Scene) -> None:
             np.array_equal(frame.color_intrinsics_33, first.color_intrinsics_33)
             and np.array_equal(frame.depth_intrinsics_33, first.depth_intrinsics_33)
         ):
-            raise InputError("The frames of a scene have different intrinsics.", where=f"{scene.name}/{frame.name}")
+            raise InputError(
+                "The frames of a scene have different intrinsics.",
+                where=f"{scene.name}/{frame.name}",
+                next_step="Make a scene of each camera.",
+            )
     for kind in ("color", "depth", "pose", "label", "instance"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     np.savetxt(folder / "intrinsic.txt", first.color_intrinsics_33, "%.17g")
@@ -233,6 +237,8 @@ def _frame(
             "label",
             "Add it to classes.txt, or map it to a class or to 0.",
         )
+    if not (label_HW[depth_HW > 0] > 0).any():
+        raise _problem("The frame has no labelled point.", label_file, "label")
     if depth_intrinsics_33 is None:
         depth_intrinsics_33 = _rescaled(color_intrinsics_33, rgb_HWC.shape[:2], depth_HW.shape, depth_file)
     return Frame(

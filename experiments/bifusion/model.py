@@ -136,7 +136,9 @@ class Segmenter(nn.Module):
 
 
 def semantic_loss(logits_NK: torch.Tensor, label_N: torch.Tensor) -> torch.Tensor:
-    """Cross entropy over the labelled points."""
+    """Cross entropy over the labelled points; zero without any."""
+    if not (label_N >= 0).any():
+        return logits_NK[:0].float().sum()
     return F.cross_entropy(logits_NK.float(), label_N, ignore_index=-1)
 
 

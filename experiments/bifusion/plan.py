@@ -120,7 +120,11 @@ def read_arms(path: Path) -> dict[str, Plan]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"The configuration cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
+        raise InputError(
+            f"The configuration cannot be read: {str(error).splitlines()[0]}",
+            where=str(path),
+            next_step="See experiments/configs/bifusion.yaml.",
+        ) from None
     arms = content.get("arms") if isinstance(content, dict) else None
     base = (content.get("base") or {}) if isinstance(content, dict) else None
     if not isinstance(arms, dict) or not arms or not isinstance(base, dict) or set(content) - {"base", "arms"}:
@@ -133,7 +137,9 @@ def read_arms(path: Path) -> dict[str, Plan]:
     plans = {}
     for name, options in arms.items():
         if options is not None and not isinstance(options, dict):
-            raise InputError("An arm's options must be a mapping.", where=f"{path}: {name}")
+            raise InputError(
+                "An arm's options must be a mapping.", where=f"{path}: {name}", next_step="For example {form: stable}."
+            )
         plans[str(name)] = common.changed({**(options or {}), "fusion": str(name)}, f"{path}: {name}")
     return plans
 
@@ -167,4 +173,6 @@ def _of_kind(name: str, value: Any, kind: str, where: str) -> Any:
         return None
     if expected is not None and type(value) is expected:
         return value
-    raise InputError(f"{name} must be of kind {kind}, not {value!r}.", where=where)
+    raise InputError(
+        f"{name} must be of kind {kind}, not {value!r}.", where=where, next_step="See experiments/bifusion/plan.py."
+    )

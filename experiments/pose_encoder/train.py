@@ -209,6 +209,8 @@ def train(
             stored = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
             model.load_state_dict(stored["model"])
             optimizer.load_state_dict(stored["optimizer"])
+            if stored.get("precision"):
+                fabric.strategy.precision.load_state_dict(stored["precision"])
             first, best_nme, best_state = stored["epoch"] + 1, stored["best_nme"], stored["best_state"]
             fabric.print(f"{name}: going on after epoch {first - 1} of {plan.epochs}", file=sys.stderr)
         for epoch in range(first, plan.epochs + 1):
@@ -258,6 +260,7 @@ def train(
                     {
                         "model": model.state_dict(),
                         "optimizer": optimizer.state_dict(),
+                        "precision": fabric.strategy.precision.state_dict(),  # float16's loss scale
                         "epoch": epoch,
                         "best_nme": best_nme,
                         "best_state": best_state,

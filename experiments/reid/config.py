@@ -281,7 +281,11 @@ def _check(config: Config, where: str) -> None:
 
 def _section(kind: Any, given: Any, where: str, prefix: str) -> Any:
     if not isinstance(given, Mapping):
-        raise InputError("This section is a mapping of keys.", where=f"{where}: {prefix.rstrip('.')}")
+        raise InputError(
+            "This section is a mapping of keys.",
+            where=f"{where}: {prefix.rstrip('.')}",
+            next_step="See experiments/configs/reid.yaml.",
+        )
     hints = get_type_hints(kind)
     known = [one.name for one in fields(kind)]
     values = {}

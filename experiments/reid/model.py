@@ -55,6 +55,10 @@ class ReidModel(nn.Module):
         identities: people in training. cameras: in the whole data set.
         weights_dir: where the catalogue's weights lie.
 
+    Attributes:
+        idle_windows: sizes of the multi-scale windows that are larger than the picture's grid, so nothing of them
+            trains.
+
     Parts are made in this order under torch's seed: camera embedding, adapters and prompts, heads, context. So all
     arms of one seed share everything but the context.
 
@@ -77,7 +81,13 @@ class ReidModel(nn.Module):
         head_width = width * len(MODALITIES) if config.DIRECT else width
         self.necks = nn.ModuleList(_neck(head_width) for _ in range(heads))
         self.classifiers = nn.ModuleList(_classifier(head_width, identities) for _ in range(heads))
-        self.context = MultiScaleOnCLS(_extractor(config, width, self.branch.grid_hw))
+        height, columns = self.branch.grid_hw
+        extractor = _extractor(config, width, self.branch.grid_hw)
+        idle = [] if extractor is None else extractor.multi_scale.idle(height * columns)
+        for conv in idle:
+            conv.requires_grad_(False)
+        self.context = MultiScaleOnCLS(extractor)
+        self.idle_windows: list[tuple[int, ...]] = [conv.kernel_size for conv in idle]
 
     def forward(self, start: torch.Tensor, camera_B: torch.Tensor) -> Outputs:
         """Training: what `VisualBranch.prefix` gave, or pixels `[B, M, 3, H, W]`, and cameras `[B]`."""
@@ -349,7 +359,9 @@ def _no_vit(model_id: str) -> Unsupported:
 # --- small parts ----------------------------------------------------------------------------------------------------
 
 
-def _extractor(config: ModelConfig, width: int, grid_hw: tuple[int, int]) -> nn.Module | None:
+def _extractor(
+    config: ModelConfig, width: int, grid_hw: tuple[int, int]
+) -> CLIPMultiScaleFeatureExtractor | CLIPWithProjectionMultiScale | None:
     if not config.USE_CLIP_MULTI_SCALE:
         return None
     options = {
@@ -360,14 +372,9 @@ def _extractor(config: ModelConfig, width: int, grid_hw: tuple[int, int]) -> nn.
         "grid_hw": grid_hw,
     }
     scales = config.CLIP_MULTI_SCALE_SCALES
-    extractor: CLIPMultiScaleFeatureExtractor | CLIPWithProjectionMultiScale
     if config.CLIP_MULTI_SCALE_PLAN == 1:
-        extractor = CLIPMultiScaleFeatureExtractor(width, scales, **options)
-    else:
-        extractor = CLIPWithProjectionMultiScale(width, config.CLIP_MULTI_SCALE_PROJECTED_DIM, scales, **options)
-    for conv in extractor.multi_scale.idle(grid_hw[0] * grid_hw[1]):
-        conv.requires_grad_(False)
-    return extractor
+        return CLIPMultiScaleFeatureExtractor(width, scales, **options)
+    return CLIPWithProjectionMultiScale(width, config.CLIP_MULTI_SCALE_PROJECTED_DIM, scales, **options)
 
 
 def _neck(width: int) -> nn.BatchNorm1d:

@@ -12,8 +12,10 @@ import torch
 from core.errors import InputError
 from core.fusion.projection import project, sample_features
 from core.models.encoder import Encoder
-from experiments.bifusion.data import FrameBank, prepare_rooms
+from core.models.spec import Preprocessing
+from experiments.bifusion.data import FrameBank, _depth_of_colour, prepare_rooms
 from experiments.bifusion.frames import Frame, Scene, read_classes, read_split
+from experiments.bifusion.model import semantic_loss
 from experiments.bifusion.rooms import CLASSES, generate_room
 
 BY_NAME = {name: number for number, name in CLASSES.items()}
@@ -109,16 +111,54 @@ def test_depth_of_another_size_than_the_colour_still_hides_points(rooms: list[Sc
     fine = FrameBank(
         [Scene(scene.name, tuple(larger(frame) for frame in scene.frames)) for scene in rooms], CLASSES, encoder
     )
-    assert plain.checks_occlusion and fine.checks_occlusion
     shares = [
         project(batch.xyz_N3_m, batch.batch_N, batch.camera, occlusion_m=0.3).shares()
         for batch in (bank.batch(list(range(len(bank))), 300, (5,)) for bank in (plain, fine))
     ]
     assert shares[1] == pytest.approx(shares[0], abs=0.02) and shares[1]["occluded"] > 0.005
-    turned = replace(
-        rooms[0].frames[0], depth_intrinsics_33=rooms[0].frames[0].depth_intrinsics_33 * [[1.2], [1.2], [1]]
+
+
+def test_depth_is_looked_up_along_the_line_of_sight_where_the_two_cameras_differ(encoder: Encoder):
+    """ScanNet's scene0000: 1296 × 968 colour, 640 × 480 depth, focal lengths that no resizing reconciles.
+
+    Each depth pixel holds its own column and row; each colour pixel must find those of its line of sight.
+    """
+    color = np.array([[1170.19, 0, 647.75], [0, 1170.19, 483.75], [0, 0, 1]])
+    depth = np.array([[577.87, 0, 319.88], [0, 577.87, 239.60], [0, 0, 1]])
+    columns, rows = np.meshgrid(np.arange(640), np.arange(480))
+    nothing = np.zeros((480, 640), np.uint16)
+    frame = Frame(
+        name="0",
+        rgb_HWC=np.zeros((968, 1296, 3), np.uint8),
+        depth_HW_m=(1 + columns + 1000 * rows).astype(np.float32),
+        label_HW=nothing + 1,
+        instance_HW=nothing,
+        color_intrinsics_33=color,
+        depth_intrinsics_33=depth,
+        camera_to_world_44=np.eye(4),
     )
-    assert not FrameBank([Scene("other", (turned,))], CLASSES, encoder).checks_occlusion
+    whole = Preprocessing(968, 968, "bicubic", (0.5,) * 3, (0.5,) * 3)  # a centre crop: nothing is resized
+    found = _depth_of_colour(frame, whole).numpy().astype(int) - 1
+    assert found.shape == (968, 968)
+    for v, u in ((0, 0), (483, 483), (967, 100), (321, 800)):
+        expected_column = 577.87 / 1170.19 * (u + 164 - 647.75) + 319.88
+        expected_row = 577.87 / 1170.19 * (v - 483.75) + 239.60
+        assert found[v, u] % 1000 == pytest.approx(expected_column, abs=0.5 + 1e-5)
+        assert found[v, u] // 1000 == pytest.approx(expected_row, abs=0.5 + 1e-5)
+    beyond = replace(frame, depth_intrinsics_33=depth + np.diag([300.0, 0, 0]))  # a narrower depth camera
+    assert (_depth_of_colour(beyond, whole)[:, :10] == 0).all(), "where the depth camera does not look is not measured"
+
+
+def test_points_without_a_label_are_given_to_the_network_all_the_same(rooms: list[Scene], encoder: Encoder):
+    half = replace(rooms[0].frames[0], label_HW=np.where(np.arange(40) < 20, rooms[0].frames[0].label_HW, 0))
+    batch = FrameBank([Scene("a", (half,))], CLASSES, encoder, instances=False).batch([0], 500, (1,))
+    assert 0.2 < (batch.label_N == -1).float().mean() < 0.8
+    logits = torch.randn(500, len(CLASSES), generator=torch.Generator().manual_seed(0))
+    known = batch.label_N >= 0
+    assert semantic_loss(logits, batch.label_N) == pytest.approx(
+        float(torch.nn.functional.cross_entropy(logits[known], batch.label_N[known]))
+    )
+    assert semantic_loss(logits, torch.full_like(batch.label_N, -1)) == 0
 
 
 def test_offsets_lead_to_the_middle_of_the_object(bank: FrameBank):
@@ -150,5 +190,3 @@ def test_scenes_without_objects_or_labels_are_refused_by_name(rooms: list[Scene]
     with pytest.raises(InputError, match=r"no object.*hall"):
         FrameBank([blank("instance_HW")], CLASSES, encoder)
     FrameBank([blank("instance_HW")], CLASSES, encoder, instances=False)
-    with pytest.raises(InputError, match=r"no labelled point.*hall/0"):
-        FrameBank([blank("label_HW")], CLASSES, encoder, instances=False)

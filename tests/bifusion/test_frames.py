@@ -113,6 +113,10 @@ def strange_label(folder: Path) -> None:
     Image.fromarray(labels).save(folder / "label" / "1.png")
 
 
+def no_labels(folder: Path) -> None:
+    Image.fromarray(np.zeros((30, 40), np.uint16)).save(folder / "label" / "1.png")
+
+
 def small_label(folder: Path) -> None:
     Image.fromarray(np.ones((15, 20), np.uint16)).save(folder / "label" / "1.png")
 
@@ -141,6 +145,7 @@ PROBLEMS = [
     (shorten_pose, "pose/1.txt", "4 rows of 4", "pose"),
     (empty_depth, "depth/1.png", "empty", "depth"),
     (strange_label, "label/1.png", "Unknown label 77", "label"),
+    (no_labels, "label/1.png", "no labelled point", "label"),
     (small_label, "label/1.png", "its depth image", "size"),
     (coloured_depth, "depth/1.png", "one channel", "unreadable"),
     (torn_colour, "color/1.png", "cannot be read", "unreadable"),

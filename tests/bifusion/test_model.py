@@ -132,9 +132,9 @@ class _Oracle(nn.Module):
 
 
 def test_scores_of_an_oracle_and_of_a_broken_network(bank: FrameBank):
-    scores = evaluate(_Oracle(), bank, None, 100)  # type: ignore[arg-type]
+    scores = evaluate(_Oracle(), bank, None)  # type: ignore[arg-type]
     assert scores.miou == pytest.approx(1.0) and scores.offset_m == pytest.approx(0.5, abs=1e-5)
-    assert evaluate(_Oracle(math.nan), bank, None, 100).miou == 0.0  # type: ignore[arg-type]
+    assert evaluate(_Oracle(math.nan), bank, None).miou == 0.0  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------------------------------------------------- plans

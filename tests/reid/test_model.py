@@ -291,4 +291,5 @@ def test_all_that_trains_gets_a_gradient_also_where_a_window_is_larger_than_the_
     sum(logits.square().sum() for logits in model(pixels(), CAMERAS).logits).backward()
     assert [name for name, weight in model.named_parameters() if weight.requires_grad and weight.grad is None] == []
     assert [name for name, _ in model.context.named_parameters() if name.endswith("convs.1.weight")]
+    assert len(model.idle_windows) == 1
     assert not any(weight.requires_grad for weight in model.context.extractor.multi_scale.convs[1].parameters())

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -283,6 +284,20 @@ def test_the_command_trains_arms_and_seeds_and_takes_finished_ones_as_done(
     assert captured.err.count("finished already") == 4 and not captured.out
     assert main(command) == 2  # another experiment is not taken for this one
     assert "MODEL.SIE_COE was 2.0, now 1.0" in capsys.readouterr().err
+    for key in ("weights_sha256", "data_fingerprint"):
+        config = tmp_path / "runs" / "baseline-seed0" / "config.json"
+        recorded = json.loads(config.read_text())
+        config.write_text(json.dumps({**recorded, key: "another"}))
+        assert main([*command, "--set", "MODEL.SIE_COE=2.0"]) == 2
+        assert f"{key} was another" in capsys.readouterr().err
+        config.write_text(json.dumps(recorded))
+
+
+def test_each_device_must_see_two_identities(small_config: Callable[..., Config], tiny_weights: Path) -> None:
+    """With one there is no triplet, and its loss would be zero without a word."""
+    two_devices: Any = SimpleNamespace(world_size=2)
+    with pytest.raises(InputError, match="the triplet loss needs two"):
+        train(small_config({"SOLVER.IMS_PER_BATCH": 4}), "run", two_devices, weights_dir=tiny_weights)
 
 
 def test_the_command_computes_in_the_precision_asked(figures: Path, tiny_weights: Path, tmp_path: Path) -> None:
