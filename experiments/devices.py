@@ -29,7 +29,8 @@ def launched_fabric(
         exactly: refuse to run in another number of processes than `devices`.
 
     Raises:
-        InputError: another device, one that is not here, or a precision that it does not have.
+        InputError: another device, one that is not here, a precision that it does not have, no thread, or (`exactly`)
+            another number of processes under torchrun.
     """
     import torch
     from lightning.fabric import Fabric

@@ -73,7 +73,7 @@ def train(plan: Plan, place: Place, fabric: Any, *, stop_after: int | None = Non
     done = trainer.resume(checkpoint) if checkpoint.is_file() else 0
     config = {
         **plan.config(),
-        **facts(plan, place, fabric),
+        **trainer.facts,
         "parameters": trainer.parameters,
         "frames": len(trainer.banks["train"]),
     }
@@ -171,7 +171,8 @@ class _Trainer:
         seconds = time.perf_counter() - started
         for values in steps:
             values |= {f"{name}_max": values[name] for name in ("grad/total", "train/loss")}
-        row = {name: _joined(name, [values[name] for values in steps]) for name in steps[0]}
+        names = {name: None for values in steps for name in values}
+        row = {name: _joined(name, [values[name] for values in steps if name in values]) for name in names}
         row |= {**probes, **self.bad, "samples_per_s": self.steps_per_epoch * plan.batch_size / seconds}
         if plan.images:
             row["clip/weight"] = self.criterion.weight
@@ -309,7 +310,7 @@ class _Trainer:
         """Takes up a checkpoint and returns its epoch.
 
         Raises:
-            InputError: it was made under another plan, or on other frames.
+            InputError: it was made under another plan, on other frames, with other weights or so many devices.
         """
         import torch
 
@@ -365,6 +366,8 @@ def _fusion_values(out: Outputs, temperature: float) -> dict[str, float]:
         return {}
     fusion = out.fusion
     valid_N = fusion.valid_N
+    if not valid_N.any():  # nothing to say of the rest
+        return {"fusion/visible": 0.0}
     with torch.no_grad():
         points_ND = F.normalize(fusion.feat_fusion[valid_N].float(), dim=1, eps=1e-6)
         images_BD = F.normalize(fusion.clip_global.float(), dim=1, eps=1e-6)
@@ -375,7 +378,7 @@ def _fusion_values(out: Outputs, temperature: float) -> dict[str, float]:
             "fusion/cosine": float(cosine_N.mean()),
             "fusion/alike": float(points_ND.mean(0).square().sum()),  # mean cosine over all pairs
             "fusion/largest_max": float(fusion.feat_fusion.float().abs().max()),
-            "clip/lowest_logit": float(cosine_N.min() / temperature) if len(cosine_N) else math.inf,
+            "clip/lowest_logit": float(cosine_N.min() / temperature),
         }
 
 
@@ -514,11 +517,11 @@ def _finished(plan: Plan, place: Place, fabric: Any) -> bool:
     try:
         before = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
         changed = [f"{name} was {before.get(name)}" for name, now in plan.config().items() if before.get(name) != now]
-        different = _different_facts(before, facts(plan, place, fabric))
     except (OSError, ValueError, AttributeError):
         raise InputError(
             "The run's configuration cannot be read.", where=str(run_dir), next_step="Remove that folder."
         ) from None
+    different = _different_facts(before, facts(plan, place, fabric))
     changed += [different] if different else []
     if changed:
         raise InputError(

@@ -161,6 +161,7 @@ def train(
     """
     import torch
 
+    from core.runs.record import read_commit
     from experiments.demo_clip.card import training_of
     from experiments.demo_clip.data import Composer, Shares, batches, name_prompts
     from experiments.demo_clip.model import (
@@ -183,12 +184,12 @@ def train(
     shares = shares or Shares()
     checkpoint, log = work_dir / "checkpoint.pt", work_dir / "metrics.csv"
     stored: dict[str, Any] | None = None
-    earlier = ""
+    earlier, commit = "", read_commit(REPO_DIR) or ""
     if checkpoint.is_file():
         stored = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
-        earlier = stored["earlier"]
+        earlier, commit = stored["earlier"], stored.get("commit", "")
         if start_from is not None:  # settled when it began, whatever lies in that folder by now
-            plan = replace(plan, start_from=stored["plan"]["start_from"])
+            plan = replace(plan, start_from=stored["plan"]["start_from"] or _hash_of(start_from))
         plan = _cut(plan, stored, end_at)
         _check_plan(plan, asdict(shares), stored, checkpoint)
     elif end_at is not None:
@@ -242,6 +243,7 @@ def train(
                 "model_config": config,
                 "shares": asdict(shares),
                 "earlier": earlier,
+                "commit": commit,
                 "device": str(fabric.device),
             },
             draft,
@@ -272,7 +274,7 @@ def train(
             raise WorkbenchError(
                 f"The loss is no longer a finite number, at step {step}.",
                 where=str(checkpoint),
-                next_step="Start again with a lower --lr; the checkpoint is of before.",
+                next_step="Remove the checkpoint and start again with a lower --lr.",
             )
         optimizer.zero_grad()
         fabric.backward(loss)
@@ -318,14 +320,13 @@ def export(work_dir: Path, output_dir: Path) -> Path:
     Raises:
         InputError: there is no checkpoint yet.
     """
-    from core.runs.record import read_commit
     from experiments.demo_clip import model
 
     stored = _checkpoint(work_dir)
     training = {name: stored[name] for name in ("step", "seconds", "plan", "shares", "device", "earlier")}
     training |= {
         "command": _command(stored),
-        "commit": read_commit(REPO_DIR) or "",
+        "commit": stored.get("commit", ""),
         "parameters": sum(weight.numel() for weight in stored["average"].values()),
         "validation": _validation_rows(work_dir / "metrics.csv"),
     }

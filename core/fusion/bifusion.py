@@ -79,7 +79,7 @@ class Enhanced2DEncoder(nn.Module):
         visual: open_clip's or torchvision's `VisionTransformer`; kept, not copied. It stays in eval mode.
         width: of both outputs.
         trainable_blocks: how many of the last transformer blocks train, the last norm with them; 0: the ViT is frozen;
-            `ALL_BLOCKS`: everything.
+            `ALL_BLOCKS`: everything up to the last norm.
 
     Raises:
         Unsupported: not a ViT of these two kinds.

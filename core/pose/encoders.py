@@ -76,7 +76,7 @@ class PoseEncoder(nn.Module):
     Attributes:
         output_dim: width of what comes out: three equal parts for queries, keys and values.
         feature_dim: width of the features.
-        weights_sha256: of the text tower's weight file; empty where there is none.
+        weights_sha256: of the text tower's weight file, or what it says of random weights; empty without a tower.
     """
 
     weights_sha256 = ""

@@ -43,7 +43,7 @@ class Batch:
         batch_N: the frame of each point.
         label_N: class index 0..K−1, −1 where unlabelled.
         offset_N3_m: from the point to the middle of its object.
-        thing_N: whether it belongs to an object.
+        thing_N: whether it belongs to an object of a known class.
         frames_B: which frames of the bank.
         camera: of the preprocessed images.
     """
@@ -179,15 +179,15 @@ class FrameBank:
         joined = {name: np.concatenate([getattr(one, name) for one in drawn]) for name in _Candidates.FIELDS}
         local = np.concatenate([_centred(one.xyz_N3) for one in drawn])
         rows = torch.as_tensor(list(frames), dtype=torch.long)
-        instance_N = torch.from_numpy(joined["instance_N"])
+        instance_N, label_N = torch.from_numpy(joined["instance_N"]), torch.from_numpy(joined["label_N"])
         return Batch(
             xyz_N3_m=torch.from_numpy(joined["xyz_N3"]),
             local_N3_m=torch.from_numpy(local),
             rgb_N3=torch.from_numpy(joined["rgb_N3"]),
             batch_N=torch.arange(len(rows)).repeat_interleave(points_per_frame),
-            label_N=torch.from_numpy(joined["label_N"]),
+            label_N=label_N,
             offset_N3_m=torch.from_numpy(joined["offset_N3"]),
-            thing_N=instance_N > 0,
+            thing_N=(instance_N > 0) & (label_N >= 0),
             frames_B=rows,
             camera=Camera(
                 self._intrinsics_F33[rows],

@@ -59,7 +59,7 @@ def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]
         "## Training",
         "",
         f"- Command: `{training['command']}`"
-        + (f", at commit {training['commit'][:10]}" if training["commit"] else ""),
+        + (f", begun at commit {training['commit'][:10]}" if training["commit"] else ""),
         f"- Seed {plan['seed']}; {training['step']:,} of {plan['steps']:,} planned steps of "
         f"{sum(training['shares'].values()) * plan['devices']} pictures, {pictures:,} pictures in all; "
         f"{training['seconds'] / 60:.0f} minutes on {training['device']} "
@@ -96,7 +96,7 @@ def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]
         "within ±45°.",
         f"- The held-out heads have face widths of {_span(HELD_OUT_WIDTHS)} (training: the rest of {_span(WIDTHS)}) "
         f"and light from {_span(HELD_OUT_ELEVATIONS_DEG)}° above the horizon (training: the rest of "
-        f"{_span(ELEVATIONS_DEG)}°); all else about them is drawn as in training.",
+        f"{ELEVATIONS_DEG[0]:g} to 80°); their poses are uniform, all else about them is drawn as in training.",
         "- Emoji carry the views of their makers: professions, families and flags are drawn as they drew them.",
         "",
     ]
@@ -116,8 +116,8 @@ def _earlier(start_from: str, training: str) -> list[str]:
     if not start_from:
         return []
     return [
-        f"{_WENT_ON} from the weights of an earlier training (sha256 `{start_from}…`; this repository's history has "
-        f"them), whose card says: {training}"
+        f"{_WENT_ON} from the weights of an earlier training (EARLIER, sha256 `{start_from}…`), whose card says: "
+        f"{training}"
     ]
 
 

@@ -316,6 +316,7 @@ def _finished(folder: Path, config: dict[str, Any]) -> bool:
             where=str(path),
             next_step="remove that run's folder, or give --name or another --runs_dir",
         )
+    before.setdefault("weights_sha256", config["weights_sha256"])  # earlier runs did not record it
     now = json.loads(json.dumps(config))
     changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if changed:

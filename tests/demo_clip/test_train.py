@@ -175,6 +175,23 @@ def test_a_training_goes_on_from_an_exported_model_and_says_so(
         train(tmp_path / "new", plan, start_from=tmp_path / "absent", **options)
 
 
+def test_a_training_from_nothing_does_not_go_on_as_one_that_started_from_weights(
+    straight: dict, composer: Composer, tmp_path: Path
+) -> None:
+    run(tmp_path, composer, stop_at=2)
+    model.export(straight["average"], straight["model_config"], tmp_path / "earlier")
+    with pytest.raises(InputError, match="another plan"):
+        train(
+            tmp_path,
+            PLAN,
+            shares=SHARES,
+            composer=composer,
+            device="cpu",
+            validate_every=0,
+            start_from=tmp_path / "earlier",
+        )
+
+
 def test_other_batches_do_not_go_on_from_this_checkpoint(composer: Composer, tmp_path: Path) -> None:
     run(tmp_path, composer, stop_at=2)
     with pytest.raises(InputError, match="other batches"):

@@ -54,7 +54,7 @@ BY_HAND = {
     "core/foreground/annotations.py:_run_mask": "what `core.foreground.masks` says, collected there",
     "core/images/archive.py:_unpack": "what `_refused_by_directory` and `_read_member` return, collected there",
     "core/pose/embedding.py:lend_text_model": "another error's own sentence",
-    "core/pose/encoders.py:encode": "a notice's own text",
+    "core/pose/encoders.py:_refuse_cut": "a notice's own text",
     "core/pose/encoders.py:text_model": "another error's own sentence",
     "core/pose/encoders.py:__init__": "another error's own sentence",
     "core/pose/poses_file.py:_run": "what `_block` and `_read_row` put into `problems`, collected there",
