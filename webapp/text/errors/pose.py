@@ -35,7 +35,7 @@ SENTENCES: dict[str, str] = {
     "{model} has no text tower, so it cannot encode a pose in words.": (
         "{model} 没有文本编码器，无法编码文字描述的姿态。"
     ),
-    "Choose a CLIP model; demo_clip is always there.": "请选择 CLIP 模型；内置的 demo_clip 始终可用。",
+    "Choose a CLIP model; {model} is always there.": "请选择 CLIP 模型；内置的 {model} 始终可用。",
     "No pose encoder has this name.": "没有该名称的姿态编码器。",
     "This model has no text tower, and cannot read captions.": "该模型没有文本编码器，无法读取描述。",
     "{names}, or an id with a text tower such as demo_clip": "{names}，或带文本编码器的模型 id，例如 demo_clip",
@@ -45,7 +45,7 @@ SENTENCES: dict[str, str] = {
     "{hint}, or take demo_clip, the built-in model that is always there": (
         "{hint:sentences}，或使用始终可用的内置模型 demo_clip"
     ),
-    "{hint}, or take demo_clip, which is always there": "{hint:sentences}，或使用始终可用的 demo_clip",
+    "{hint}, or take {model}, which is always there": "{hint:sentences}，或使用始终可用的 {model}",
     "{heads} heads do not divide a width of {width}.": "宽度 {width} 不能被 {heads} 个注意力头整除。",
     "choose a divisor": "请选择宽度的因数",
     "No such variant of captions.": "没有这种描述变体。",
