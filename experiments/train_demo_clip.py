@@ -535,11 +535,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             value = getattr(options, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} cannot be {value}.", where=f"--{name} {value}", next_step="Give at least 1.")
+        if options.threads is not None:
+            torch.set_num_threads(options.threads)
         if options.what in ("prepare", "all"):
             prepare(options.work_dir)
         if options.what in ("train", "all"):
-            if options.threads is not None:
-                torch.set_num_threads(options.threads)
             train(
                 options.work_dir,
                 plan,

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from core.errors import InputError, UnknownModel, WorkbenchError
+from core.errors import InputError, WorkbenchError
 from core.images.sources import Found, find
 from core.settings import Settings
 from core.types import Progress, VectorizeRequest, VectorTable
@@ -75,14 +75,10 @@ def vectorize(
 
 def default_model(weights_dir: Path) -> str:
     """The built-in CLIP where its weights are, else the classic model that is always there."""
-    from core.models import catalogue, weights
+    from core.models.catalogue import DEMO_MODEL
+    from core.models.weights import usable_clips
 
-    try:
-        if weights.locate(catalogue.find(catalogue.DEMO_MODEL, weights_dir), weights_dir) is not None:
-            return catalogue.DEMO_MODEL
-    except UnknownModel:
-        pass
-    return "efficientnet_lite0"
+    return DEMO_MODEL if DEMO_MODEL in usable_clips(weights_dir) else "efficientnet_lite0"
 
 
 def _chosen(models: str | None, weights_dir: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.demo_clip.artwork import NAMES_PACKAGE, STYLES
 from experiments.demo_clip.evaluate import Figure
-from experiments.demo_clip.heads import ELEVATIONS_DEG, HELD_OUT_ELEVATIONS_DEG, HELD_OUT_WIDTHS, WIDTHS
+from experiments.demo_clip.heads import ELEVATIONS_DEG, FROM_ABOVE_DEG, HELD_OUT_ELEVATIONS_DEG, HELD_OUT_WIDTHS, WIDTHS
 
 _WENT_ON = "- It went on"
 _ROLES = {"train": "training", "near": "evaluation only (near)", "far": "evaluation only (far)"}
@@ -96,7 +96,8 @@ def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]
         "within ±45°.",
         f"- The held-out heads have face widths of {_span(HELD_OUT_WIDTHS)} (training: the rest of {_span(WIDTHS)}) "
         f"and light from {_span(HELD_OUT_ELEVATIONS_DEG)}° above the horizon (training: the rest of "
-        f"{ELEVATIONS_DEG[0]:g} to 80°); their poses are uniform, all else about them is drawn as in training.",
+        f"{ELEVATIONS_DEG[0]:g} to {FROM_ABOVE_DEG[1]:g}°); their poses are uniform, all else about them is drawn as "
+        "in training.",
         "- Emoji carry the views of their makers: professions, families and flags are drawn as they drew them.",
         "",
     ]

@@ -23,6 +23,7 @@ YAW_RANGE_DEG, PITCH_RANGE_DEG, ROLL_RANGE_DEG = 90.0, 45.0, 45.0
 WIDTHS, HELD_OUT_WIDTHS = (0.90, 1.12), (1.00, 1.04)
 ELEVATIONS_DEG, HELD_OUT_ELEVATIONS_DEG = (-10.0, 75.0), (25.0, 40.0)
 BANKS = {"train": (16_000, 11), "validation": (1_000, 12), "held_out": (3_000, 13)}  # heads, seed
+FROM_ABOVE_DEG = (55.0, 80.0)  # elevations of the light that is called so; held-out light keeps its own band
 CHUNK = 250
 
 SKIN_RGB = (
@@ -135,7 +136,7 @@ def draw_looks(rng: np.random.Generator, count: int, *, held_out: bool) -> tuple
     azimuth_deg = rng.uniform(-25, 25, count)
     azimuth_deg += np.where(light == "light from the left", -60, np.where(light == "light from the right", 60, 0))
     if not held_out:  # held-out light keeps its band of elevations whatever its name says
-        elevation_deg = np.where(light == "light from above", rng.uniform(55, 80, count), elevation_deg)
+        elevation_deg = np.where(light == "light from above", rng.uniform(*FROM_ABOVE_DEG, count), elevation_deg)
     elevation, azimuth = np.deg2rad(elevation_deg), np.deg2rad(azimuth_deg)
     towards_light = np.stack(
         [np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)], axis=1

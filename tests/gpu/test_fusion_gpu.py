@@ -43,7 +43,7 @@ def test_the_clip_loss_survives_the_gpus_autocast(form: str, dtype: torch.dtype,
 
 def only_run(folder: Path) -> Run:
     (run,) = read_runs(folder)
-    assert run.status == "finished" and run.metrics["peak_memory_bytes" if "multi_scale" in run.config else "nan/loss"]
+    assert run.status == "finished"
     return run
 
 

@@ -367,8 +367,7 @@ def _wire_first_sight(parts: Parts, services: Services) -> None:
         status = figures.empty_panel(language)
         if not usable:
             status = _no_model_panel(language)
-        chosen = default_model(services.settings.weights_dir)
-        model = chosen if chosen in usable else (usable[0] if usable else None)
+        model = default_model(services.settings.weights_dir) if usable else None
         return {
             parts.examples: figures.examples_panel(_example_thumbnails(), language),
             parts.model: gr.Dropdown(usable, value=model),

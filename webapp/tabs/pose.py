@@ -394,8 +394,7 @@ def _wire_pose(parts: Parts, services: Services, shelf: EncoderShelf) -> None:
         """The first time that the tab is seen."""
         language = services.language(request)
         usable = services.usable_clips()
-        chosen = default_model(services.settings.weights_dir)
-        model = chosen if chosen in usable else (usable[0] if usable else None)
+        model = default_model(services.settings.weights_dir) if usable else None
         return {
             parts.status: progress_panel(say(language, "pose_loading"), "", 0, 0) if model else "",
             parts.head: figures.head_drawing(language),
