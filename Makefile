@@ -24,8 +24,10 @@ app: setup
 browser: setup
 	@$(PY) -m tests.browser.install
 
+# The second line repeats what depends on the CPU's number formats as if the CPU were of the other kind (bf16 or not).
 test: setup browser
 	$(PY) -m pytest $(ARGS)
+	$(PY) -m tests.other_cpu
 
 # Needs an NVIDIA GPU and fails without one.
 test-gpu: setup

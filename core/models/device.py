@@ -6,6 +6,7 @@ Importing this module costs no torch; its functions import it when they are call
 from __future__ import annotations
 
 import functools
+import os
 import platform
 import re
 from pathlib import Path
@@ -26,6 +27,8 @@ DTYPE_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 # Flags of /proc/cpuinfo for bf16 matrix products: AVX-512 and AMX on x86 ("flags"), the extension itself on Arm
 # ("Features").
 CPU_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+
+BF16_SWITCH = "CLIP_WORKBENCH_CPU_BF16"
 
 # What allocators say when they are out of memory without raising a class of their own: CUDA's runtime and MPS, torch on
 # the CPU, cuBLAS.
@@ -169,8 +172,12 @@ def has_bf16(device: torch.device) -> bool:
 def cpu_has_bf16() -> bool:
     """Whether this CPU has bf16 instructions that torch uses: AVX-512 BF16 or AMX on x86, FEAT_BF16 on Arm Linux.
 
-    False on Apple's CPUs: torch multiplies fp32 there through Accelerate and bf16 without it.
+    False on Apple's CPUs: torch multiplies fp32 there through Accelerate and bf16 without it. `BF16_SWITCH` in the
+    environment says `0` or `1` in place of the CPU: so the tests run both ways on one machine.
     """
+    said = os.environ.get(BF16_SWITCH)
+    if said in ("0", "1"):
+        return said == "1"
     if platform.system() == "Darwin":
         return False
     cpuinfo = Path("/proc/cpuinfo")

@@ -45,7 +45,11 @@ def vectorize(tiny_weights, capsys):
     return call
 
 
-def test_a_folder_becomes_vectors_and_every_reject_is_named_with_its_reason(vectorize, photos, tmp_path):
+@pytest.mark.parametrize(("has_bf16", "place"), [(True, "cpu, bf16"), (False, "cpu, fp32")])
+def test_a_folder_becomes_vectors_and_every_reject_is_named_with_its_reason(
+    vectorize, photos, tmp_path, monkeypatch, has_bf16, place
+):
+    monkeypatch.setattr("core.models.device.cpu_has_bf16", lambda: has_bf16)
     output = tmp_path / "out" / "vectors.npz"
     status, out, err = vectorize("--image_path", photos, "--output", output, "--batch_size", 2)
     assert status == 0
@@ -53,7 +57,7 @@ def test_a_folder_becomes_vectors_and_every_reject_is_named_with_its_reason(vect
     assert table.ids == tuple(f"{number}.jpg" for number in range(5)) and table.dim == 24
     for words in ("empty.png", "The file is empty.", "text.jpg", "This is not an image", "notes.txt", "sub/"):
         assert words in out
-    for words in ("custom_tiny", "dimension    24", "Total dimension     24", "1.00×", "cpu, fp32", "first ten", "std"):
+    for words in ("custom_tiny", "dimension    24", "Total dimension     24", "1.00×", place, "first ten", "std"):
         assert words in out
     assert str(output) in err and not output.with_name("vectors.npz.partial").exists()
 

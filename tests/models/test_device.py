@@ -200,7 +200,22 @@ def test_bf16_instructions_are_read_from_cpuinfo(cpuinfo: str, has_bf16: bool):
     assert cpuinfo_has_bf16(cpuinfo) is has_bf16
 
 
-def test_this_cpu_agrees_with_torchs_own_detection():
+@pytest.fixture
+def asked_itself(monkeypatch: pytest.MonkeyPatch):
+    """The CPU is asked, whichever way the suite runs."""
+    monkeypatch.delenv(device_module.BF16_SWITCH, raising=False)
+    cpu_has_bf16.cache_clear()
+    yield
+    cpu_has_bf16.cache_clear()
+
+
+@pytest.mark.parametrize("said", ["0", "1"])
+def test_the_switch_speaks_for_the_cpu(asked_itself, monkeypatch: pytest.MonkeyPatch, said: str):
+    monkeypatch.setenv(device_module.BF16_SWITCH, said)
+    assert cpu_has_bf16() is (said == "1")
+
+
+def test_this_cpu_agrees_with_torchs_own_detection(asked_itself):
     check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     amx = getattr(torch.cpu, "_is_amx_tile_supported", None)
     if torch.backends.cpu.get_cpu_capability().startswith("AVX") and check is not None and amx is not None:
@@ -209,22 +224,18 @@ def test_this_cpu_agrees_with_torchs_own_detection():
         assert cpu_has_bf16() in (True, False)
 
 
-def test_apple_and_windows(monkeypatch: pytest.MonkeyPatch):
+def test_apple_and_windows(asked_itself, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(device_module.platform, "system", lambda: "Darwin")
+    assert cpu_has_bf16() is False
     cpu_has_bf16.cache_clear()
-    try:
-        monkeypatch.setattr(device_module.platform, "system", lambda: "Darwin")
-        assert cpu_has_bf16() is False
-        cpu_has_bf16.cache_clear()
-        monkeypatch.setattr(device_module.platform, "system", lambda: "Windows")
-        monkeypatch.setattr(device_module, "Path", lambda name: Path("/nowhere") / name.strip("/"))
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
-        assert cpu_has_bf16() is True
-        cpu_has_bf16.cache_clear()
-        monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
-        monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
-        assert cpu_has_bf16() is False
-    finally:
-        cpu_has_bf16.cache_clear()
+    monkeypatch.setattr(device_module.platform, "system", lambda: "Windows")
+    monkeypatch.setattr(device_module, "Path", lambda name: Path("/nowhere") / name.strip("/"))
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    assert cpu_has_bf16() is True
+    cpu_has_bf16.cache_clear()
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
+    assert cpu_has_bf16() is False
 
 
 # ---- memory ----

@@ -391,12 +391,12 @@ def test_models_that_can_never_fit_together_are_refused_at_once():
     house = House(units=3)
     with (
         pytest.raises(BudgetExceeded, match=r"0\.01 GiB of models do not fit the 0\.01 GiB") as caught,
-        house.manager.lease_many(["a", "b", "c", "d"], "cpu"),
+        house.manager.lease_many(["a", "b", "c", "d"], "cpu", "fp32"),
     ):
         pass
     assert caught.value.where == "a, b, c, d"
     assert house.loads == []
-    with house.manager.lease_many(["a", "b", "c"], "cpu"):
+    with house.manager.lease_many(["a", "b", "c"], "cpu", "fp32"):
         assert house.loaded() == {"a", "b", "c"}
 
 

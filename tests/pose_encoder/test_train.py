@@ -373,6 +373,8 @@ def test_an_interrupted_sweep_ends_instead_of_going_on_with_the_next_run(tmp_pat
         [sys.executable, "-W", "ignore", "-m", "experiments.train_universal", *COMMAND, "--runs_dir", str(tmp_path),
          "--epochs", "100", "--sweep", "--arms", "mlp,none", "--seeds", "4", "--processes", "1"],
         cwd=REPO_DIR, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # A suite that runs in a shell's background is started with SIGINT ignored, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     log = tmp_path / "mlp-seed0" / "metrics.jsonl"
     until = time.monotonic() + 200

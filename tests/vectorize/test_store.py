@@ -342,9 +342,15 @@ def test_another_dtype_or_library_version_warns_and_the_canaries_decide(tiny_wei
         store.check(replace(table, passport=older), manager)
 
 
-def test_vectors_made_in_fp16_on_a_gpu_are_checked_on_a_cpu_in_another_dtype():
+@pytest.mark.parametrize(
+    ("has_bf16", "said"), [(True, ["dtype was float32, now bfloat16", "mode was reference, now fast"]), (False, [])]
+)
+def test_vectors_made_in_fp16_on_a_gpu_are_checked_on_a_cpu_in_another_dtype(monkeypatch, has_bf16, said):
+    """The CPU takes what `auto` means there; that it differs from the fp32 written in the passport is said."""
+    monkeypatch.setattr("core.models.device.cpu_has_bf16", lambda: has_bf16)
     fakes = Fakes()
     manager = fakes.manager()
     table = vectorize_all(sources(2), VectorizeRequest(("fake",), dtype="fp32"), manager)
     fp16 = replace(table, members=(replace(table.members[0], dtype="fp16"),))
-    assert store.check(fp16, manager, device="cpu") == []
+    warnings = store.check(fp16, manager, device="cpu")
+    assert len(warnings) == len(said) and all(word in warning for word, warning in zip(said, warnings, strict=True))
