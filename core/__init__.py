@@ -23,44 +23,45 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-# public name → (module, name there)
+# public name → (module, name there). Relative, as all imports within: the wheel installs this package as
+# `clip_workbench`, beside whatever `core` a project has of its own.
 _PUBLIC = {
-    "ImageSource": ("core.types", "ImageSource"),
-    "Progress": ("core.types", "Progress"),
-    "Reject": ("core.types", "Reject"),
-    "VectorTable": ("core.types", "VectorTable"),
-    "VectorizeRequest": ("core.types", "VectorizeRequest"),
-    "WorkbenchError": ("core.errors", "WorkbenchError"),
-    "ImageLimits": ("core.settings", "ImageLimits"),
-    "Settings": ("core.settings", "Settings"),
-    "decode": ("core.images.decode", "decode"),
-    "find_images": ("core.images.sources", "find"),
-    "images_from_zip": ("core.images.archive", "from_zip"),
-    "ModelManager": ("core.models.manager", "ModelManager"),
-    "vectorize_all": ("core.vectorize.pipeline", "vectorize_all"),
-    "read_vectors": ("core.vectorize.store", "read"),
-    "write_vectors": ("core.vectorize.store", "write"),
-    "check_vectors": ("core.vectorize.store", "check"),
-    "search_by_image": ("core.vectorize.search", "by_image"),
-    "search_by_text": ("core.vectorize.search", "by_text"),
-    "search_by_vector": ("core.vectorize.search", "by_vector"),
-    "ForegroundRequest": ("core.foreground.pipeline", "ForegroundRequest"),
-    "Picture": ("core.foreground.pipeline", "Picture"),
-    "PromptSet": ("core.foreground.prompts", "PromptSet"),
-    "components_from_boxes": ("core.foreground.annotations", "from_boxes"),
-    "components_from_json": ("core.foreground.annotations", "from_json"),
-    "components_from_mask": ("core.foreground.mask_images", "from_mask"),
-    "score_foreground": ("core.foreground.pipeline", "score_all"),
-    "explain_scores": ("core.foreground.explain", "explain"),
-    "describe_pose": ("core.pose.text", "describe"),
-    "encode_pose": ("core.pose.embedding", "embed_poses"),
-    "guess_pose": ("core.pose.zero_shot", "zero_shot"),
-    "PoseWording": ("core.pose.embedding", "Wording"),
-    "build_pose_encoder": ("core.pose.encoders", "build_pose_encoder"),
-    "MLPPoseEncoder": ("core.pose.encoders", "MLPPoseEncoder"),
-    "CLIPPoseEncoder": ("core.pose.encoders", "CLIPPoseEncoder"),
-    "HybridPoseEncoder": ("core.pose.encoders", "HybridPoseEncoder"),
-    "PoseBlock": ("core.pose.injection", "PoseBlock"),
+    "ImageSource": (".types", "ImageSource"),
+    "Progress": (".types", "Progress"),
+    "Reject": (".types", "Reject"),
+    "VectorTable": (".types", "VectorTable"),
+    "VectorizeRequest": (".types", "VectorizeRequest"),
+    "WorkbenchError": (".errors", "WorkbenchError"),
+    "ImageLimits": (".settings", "ImageLimits"),
+    "Settings": (".settings", "Settings"),
+    "decode": (".images.decode", "decode"),
+    "find_images": (".images.sources", "find"),
+    "images_from_zip": (".images.archive", "from_zip"),
+    "ModelManager": (".models.manager", "ModelManager"),
+    "vectorize_all": (".vectorize.pipeline", "vectorize_all"),
+    "read_vectors": (".vectorize.store", "read"),
+    "write_vectors": (".vectorize.store", "write"),
+    "check_vectors": (".vectorize.store", "check"),
+    "search_by_image": (".vectorize.search", "by_image"),
+    "search_by_text": (".vectorize.search", "by_text"),
+    "search_by_vector": (".vectorize.search", "by_vector"),
+    "ForegroundRequest": (".foreground.pipeline", "ForegroundRequest"),
+    "Picture": (".foreground.pipeline", "Picture"),
+    "PromptSet": (".foreground.prompts", "PromptSet"),
+    "components_from_boxes": (".foreground.annotations", "from_boxes"),
+    "components_from_json": (".foreground.annotations", "from_json"),
+    "components_from_mask": (".foreground.mask_images", "from_mask"),
+    "score_foreground": (".foreground.pipeline", "score_all"),
+    "explain_scores": (".foreground.explain", "explain"),
+    "describe_pose": (".pose.text", "describe"),
+    "encode_pose": (".pose.embedding", "embed_poses"),
+    "guess_pose": (".pose.zero_shot", "zero_shot"),
+    "PoseWording": (".pose.embedding", "Wording"),
+    "build_pose_encoder": (".pose.encoders", "build_pose_encoder"),
+    "MLPPoseEncoder": (".pose.encoders", "MLPPoseEncoder"),
+    "CLIPPoseEncoder": (".pose.encoders", "CLIPPoseEncoder"),
+    "HybridPoseEncoder": (".pose.encoders", "HybridPoseEncoder"),
+    "PoseBlock": (".pose.injection", "PoseBlock"),
 }
 
 __all__ = sorted(_PUBLIC)
@@ -68,9 +69,9 @@ __all__ = sorted(_PUBLIC)
 
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
-        raise AttributeError(f"module 'core' has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _PUBLIC[name]
-    return getattr(importlib.import_module(module), attribute)
+    return getattr(importlib.import_module(module, __name__), attribute)
 
 
 def __dir__() -> list[str]:

@@ -1,28 +1,35 @@
 """The one family of errors a user can meet.
 
-Every error says what happened, where, and the next step. The command line prints it; the app translates it in one
-place, and a test names every sentence without a translation. `assert` is kept for invariants; these are for people.
+Every error says what happened, where, and the next step; sentences come from a package's `words.py`. The command line
+prints it, the app says it in the visitor's language. `assert` is kept for invariants; these are for people.
 """
 
 from __future__ import annotations
+
+from .messages import NOTHING, Message, english, joined
 
 
 class WorkbenchError(Exception):
     """Base of all errors shown to a user.
 
     Args:
-        what: one sentence, what happened.
+        what: one sentence, what happened: of a `words.py`, or (a trainer's own) plain English.
         where: the file, model, key or row concerned; empty if `what` already says it.
         next_step: what the user can do now; a command where there is one.
     """
 
     code = "error"
 
-    def __init__(self, what: str, *, where: str = "", next_step: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", next_step: str = NOTHING) -> None:
         super().__init__(what)
-        self.what = what
+        self.what: Message = english(what)
         self.where = where
-        self.next_step = next_step
+        self.next_step: Message = english(next_step)
+
+    @property
+    def said(self) -> Message:
+        """What happened and the next step, for the reason of a reject or a problem."""
+        return joined(self.what, self.next_step)
 
     def __str__(self) -> str:
         parts = [self.what if not self.where else f"{self.what} [{self.where}]"]
@@ -53,7 +60,9 @@ class ImageRejected(InputError):
 
     code = "image"
 
-    def __init__(self, what: str, *, where: str = "", next_step: str = "", code_detail: str = "unreadable") -> None:
+    def __init__(
+        self, what: str, *, where: str = "", next_step: str = NOTHING, code_detail: str = "unreadable"
+    ) -> None:
         super().__init__(what, where=where, next_step=next_step)
         self.code_detail = code_detail
 

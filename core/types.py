@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from .messages import Message
+
 
 @dataclass(frozen=True)
 class ImageSource:
@@ -44,7 +46,7 @@ class Reject:
 
     id: str
     code: str
-    reason: str
+    reason: Message
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Notice:
     """
 
     code: str
-    text: str
+    text: Message
     subject: str = ""
 
 

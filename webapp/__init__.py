@@ -1,5 +1,5 @@
 """The page: a Gradio app over `core`. `python -m webapp` serves it; `app.py` is its table of contents."""
 
-from webapp import quick_import
+from webapp.shell import quick_import
 
 quick_import.install()

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 from core.errors import InputError, WorkbenchError
 from core.settings import Settings
-from webapp.scratch import private_temp_dir, sweep_now_and_then
+from webapp.shell.scratch import private_temp_dir, sweep_now_and_then
 
 if TYPE_CHECKING:
-    from webapp.access import Door
+    from webapp.shell.access import Door
 
 FIRST_PORT = 7860
 PORTS_TRIED = 20
@@ -64,9 +64,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
-    from webapp import access, app, theme
-    from webapp.services import open_services
-    from webapp.text import i18n
+    from webapp import app
+    from webapp.kit.services import open_services
+    from webapp.shell import access, theme
+    from webapp.text import translations
 
     port = _free_port(options.host, options.port)
     _no_proxy_for(options.host)
@@ -90,7 +91,7 @@ def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
         quiet=True,
         theme=theme.theme(),
         head=theme.head(),
-        i18n=i18n,
+        i18n=translations(),
         footer_links=[],
         run_history=False,
         enable_monitoring=False,

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
+
 import gradio as gr
 
-from webapp import frame, side_panel
-from webapp.services import Services
-from webapp.tabs import foreground, pose, runs, vectorize
+from webapp.kit.services import Services
+from webapp.shell import frame, side_panel
 from webapp.text import label
 
 TABS = (
-    ("vectorize", vectorize.build),
-    ("foreground", foreground.build),
-    ("pose", pose.build),
-    ("runs", runs.build),
+    "webapp.vectorize",
+    "webapp.foreground",
+    "webapp.pose",
+    "webapp.runs",
 )
+"""A tab is a package with `tab.py` (`build(services)`) and `words.py` (with the tab's name under `tab_NAME`)."""
 
 
-def build(services: Services) -> gr.Blocks:
+def build(services: Services, tabs: Sequence[str] = TABS) -> gr.Blocks:
     """The whole page. `__main__` serves it."""
     with gr.Blocks(title="CLIP Workbench", fill_width=True, analytics_enabled=False) as page:
         frame.header(services)
         with gr.Tabs(elem_id="tabs"):
-            for name, build_tab in TABS:
+            for package in tabs:
+                name = package.rpartition(".")[2]
+                import_module(f"{package}.words")
+                tab = import_module(f"{package}.tab")
                 with gr.Tab(label(f"tab_{name}"), id=name, elem_id=f"tab-{name}"):
-                    build_tab(services)
+                    tab.build(services)
         frame.footer()
         side_panel.build(services)
     # COMPUTE_LIMIT jobs compute at a time (each such event says concurrency_id=COMPUTE); the rest wait in line.

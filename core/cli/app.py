@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from core.errors import InputError, WorkbenchError
+from ..errors import InputError, WorkbenchError
 
 # name → module; the order is that of the help text
 _COMMANDS = {

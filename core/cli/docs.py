@@ -13,11 +13,11 @@ from typing import Annotated
 
 import typer
 
-from core.errors import InputError, WorkbenchError
-from core.models import catalogue, weights
-from core.models.fetch import HUB_URL
-from core.models.spec import FAMILY_NAMES, ModelSpec
-from core.settings import REPO_DIR
+from ..errors import InputError, WorkbenchError
+from ..models import catalogue, weights
+from ..models.fetch import HUB_URL
+from ..models.spec import FAMILY_NAMES, ModelSpec
+from ..settings import REPO_DIR
 
 
 def models_table() -> str:

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.errors import InputError, Unsupported
-from core.settings import Settings
-from core.types import Notice, Progress
-from core.vectorize.report import one_line
+from ..errors import InputError, Unsupported
+from ..settings import Settings
+from ..types import Notice, Progress
+from ..vectorize.report import one_line
 
 if TYPE_CHECKING:
-    from core.foreground.components import ComponentSet
-    from core.foreground.evaluate import Evaluation, Interval
-    from core.foreground.heatmap import HeatMap
-    from core.foreground.pipeline import FeatureCache, ForegroundRequest, ForegroundResult, Picture
-    from core.foreground.prompts import PromptSet
-    from core.models.manager import ModelManager
+    from ..foreground.components import ComponentSet
+    from ..foreground.evaluate import Evaluation, Interval
+    from ..foreground.heatmap import HeatMap
+    from ..foreground.pipeline import FeatureCache, ForegroundRequest, ForegroundResult, Picture
+    from ..foreground.prompts import PromptSet
+    from ..models.manager import ModelManager
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -110,14 +110,14 @@ def score_command(
         raise InputError("Give --mask or --components, not both.")
     if (explain or leak) and not as_json and (output is None or output.suffix.lower() != ".json"):
         raise InputError("--explain and --leak go into JSON.", next_step="Add --output F.json or --json.")
-    from core.foreground import export
-    from core.foreground.heatmap import check_method
-    from core.foreground.pipeline import FeatureCache, ForegroundRequest, Picture, default_model, score_foreground
-    from core.foreground.scoring import Rule
-    from core.foreground.treatments import Treatment
-    from core.images.decode import decode
-    from core.models.manager import ModelManager
-    from core.types import ImageSource
+    from ..foreground import export
+    from ..foreground.heatmap import check_method
+    from ..foreground.pipeline import FeatureCache, ForegroundRequest, Picture, default_model, score_foreground
+    from ..foreground.scoring import Rule
+    from ..foreground.treatments import Treatment
+    from ..images.decode import decode
+    from ..models.manager import ModelManager
+    from ..types import ImageSource
 
     if output is not None:
         export.check_suffix(output)
@@ -148,12 +148,12 @@ def score_command(
         result = _run(score_foreground(picture, given, request, manager, cache=cache))
         explanation = None
         if explain:
-            from core.foreground.explain import explain as explain_scores
+            from ..foreground.explain import explain as explain_scores
 
             explanation = explain_scores(result.scores, mode=result.request.mode, rule=result.request.rule)
         leaks = None
         if leak:
-            from core.foreground.leak import mask_leak
+            from ..foreground.leak import mask_leak
 
             leaks = _run(mask_leak(picture, given, result.request, manager))
     finally:
@@ -204,11 +204,11 @@ def evaluate_command(
     as_json: AsJson = False,
 ) -> None:
     """AUROC and average precision against truth, by area, treatments side by side, intervals over images."""
-    from core.foreground import export
-    from core.foreground.evaluate import evaluate, read_truth
-    from core.foreground.pipeline import ForegroundRequest, default_model
-    from core.foreground.treatments import TREATMENTS, Treatment
-    from core.models.manager import ModelManager
+    from ..foreground import export
+    from ..foreground.evaluate import evaluate, read_truth
+    from ..foreground.pipeline import ForegroundRequest, default_model
+    from ..foreground.treatments import TREATMENTS, Treatment
+    from ..models.manager import ModelManager
 
     if output is not None:
         export.check_suffix(output)
@@ -262,7 +262,7 @@ def evaluate_command(
 
 
 def _prompts(positive: str | None, negative: str | None, neutral: str | None) -> PromptSet:
-    from core.foreground.prompts import PromptSet
+    from ..foreground.prompts import PromptSet
 
     default = PromptSet()
     return PromptSet(
@@ -273,7 +273,7 @@ def _prompts(positive: str | None, negative: str | None, neutral: str | None) ->
 
 
 def _prompt_list(given: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
-    from core.foreground.prompts import PRESETS, preset, read
+    from ..foreground.prompts import PRESETS, preset, read
 
     if given is None:
         return default
@@ -289,10 +289,10 @@ def _given(
     picture: Picture, image: Path, mask: Path | None, components: Path | None, mask_kind: str
 ) -> ComponentSet | None:
     """The components that were named, or None."""
-    from core.foreground.annotations import from_json
-    from core.foreground.components import ComponentLimits
-    from core.foreground.mask_images import from_mask, read_mask
-    from core.types import ImageSource
+    from ..foreground.annotations import from_json
+    from ..foreground.components import ComponentLimits
+    from ..foreground.mask_images import from_mask, read_mask
+    from ..types import ImageSource
 
     if mask is not None:
         pixels = read_mask(ImageSource(mask.name, path=mask))
@@ -323,8 +323,8 @@ def _heat(
     must: bool,
 ) -> tuple[HeatMap | None, ComponentSet]:
     """The heat map, and proposals where no components were given. A model without one proposes by colour alone."""
-    from core.foreground.pipeline import foreground_map
-    from core.foreground.proposals import propose
+    from ..foreground.pipeline import foreground_map
+    from ..foreground.proposals import propose
 
     heat, notices = None, []
     try:

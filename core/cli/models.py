@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from core.cli.models_bench import bench_models
-from core.errors import WeightsInvalid
-from core.models import catalogue, weights
-from core.models.fetch import HUB_URL, fetch, recorded_sha256
-from core.models.spec import ModelSpec
-from core.settings import Settings
+from ..errors import WeightsInvalid
+from ..models import catalogue, weights
+from ..models.fetch import HUB_URL, fetch, recorded_sha256
+from ..models.spec import ModelSpec
+from ..settings import Settings
+from .models_bench import bench_models
 
 app = typer.Typer(help="The models: what there is, download, verify, measure.", no_args_is_help=True)
 app.command("bench")(bench_models)
@@ -92,7 +92,7 @@ def check_model(
     as_json: AsJson = False,
 ) -> None:
     """Load a model strictly, encode three images and say what it is. Fails if anything does not fit."""
-    from core.models.device import pick_device, pick_dtype
+    from ..models.device import pick_device, pick_dtype
 
     spec = catalogue.find(model_id, weights_dir)
     chosen_device = pick_device(device)
@@ -115,7 +115,7 @@ def _checked(encoder: Any, weights_dir: Path) -> dict[str, Any]:
     """What `check` prints. Raises `WeightsInvalid` for a hash, a width or a value that is not as it should be."""
     import numpy as np
 
-    from core.models.passport import canary_vectors
+    from ..models.passport import canary_vectors
 
     spec = encoder.spec
     path = weights.locate(spec, weights_dir)

@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core.errors import InputError
-from core.models import catalogue
-from core.models.manager import ModelManager
-from core.settings import Settings
+from ..errors import InputError
+from ..models import catalogue
+from ..models.manager import ModelManager
+from ..settings import Settings
 
 if TYPE_CHECKING:
-    from core.models.bench import BenchRow
+    from ..models.bench import BenchRow
 
 _PLAIN_WIDTH = 200  # columns when stdout is a file or a pipe, so that no id is cut
 
@@ -40,7 +40,7 @@ def bench_models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Images/s of the model alone, load time, memory, on random pixels. Models without weights are listed as absent."""
-    from core.models.bench import bench_rows
+    from ..models.bench import bench_rows
 
     model_ids = _list_of(models) or [spec.id for spec in catalogue.specs(weights_dir)]
     dtypes = _list_of(dtype)

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.errors import InputError
-from core.settings import Settings
-from core.types import Progress
-from core.vectorize.report import one_line
+from ..errors import InputError
+from ..settings import Settings
+from ..types import Progress
+from ..vectorize.report import one_line
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from core.models.manager import ModelManager
-    from core.pose.embedding import Embedded, Wording
-    from core.pose.poses_file import PosesResult
+    from ..models.manager import ModelManager
+    from ..pose.embedding import Embedded, Wording
+    from ..pose.poses_file import PosesResult
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -78,7 +78,7 @@ def describe(
     if not as_json:
         print(one_line(caption))
         return
-    from core.pose.text import bins
+    from ..pose.text import bins
 
     yaw_bin, pitch_bin, roll_bin = bins(angles_13)[0].tolist()
     print(_json({"caption": caption, **_plain_angles(angles_13), "bins": {**_bin_words(yaw_bin, pitch_bin, roll_bin)}}))
@@ -111,14 +111,14 @@ def encode(
     as_json: AsJson = False,
 ) -> None:
     """The caption's CLIP embedding, of length 1; written to --output, or its first values printed."""
-    from core.pose.embedding import default_model, embed_captions
+    from ..pose.embedding import default_model, embed_captions
 
     wording = _wording(continuous, expression, lighting, template)
     angles_13 = None
     if poses_file is None:
         angles_13 = _angles(yaw, pitch, roll)
         if output is not None:
-            from core.vectorize.store import check_output
+            from ..vectorize.store import check_output
 
             check_output(output)
     else:
@@ -128,7 +128,7 @@ def encode(
                 "The vectors of a file are written to a file.", next_step="Add --output F.csv, .parquet or .npz."
             )
     model_id = _model_id(model) if model else default_model(weights_dir)
-    from core.models.manager import ModelManager
+    from ..models.manager import ModelManager
 
     manager = ModelManager(Settings(weights_dir=weights_dir, device=device, dtype=dtype))
     try:
@@ -150,13 +150,13 @@ def encode(
 
 
 def _wording(continuous: bool, expression: str, lighting: str, template: str) -> Wording:
-    from core.pose.embedding import Wording
+    from ..pose.embedding import Wording
 
     return Wording(continuous, expression, lighting, template)
 
 
 def _angles(yaw: float | None, pitch: float | None, roll: float | None) -> np.ndarray:
-    from core.pose.angles import checked_angles
+    from ..pose.angles import checked_angles
 
     given = {"--yaw": yaw, "--pitch": pitch, "--roll": roll}
     absent = [flag for flag, value in given.items() if value is None]
@@ -181,7 +181,7 @@ def _refuse_both(*angles: float | None) -> None:
 
 
 def _model_id(model: str) -> str:
-    from core.pose.encoders import OPENAI_NAMES
+    from ..pose.encoders import OPENAI_NAMES
 
     return OPENAI_NAMES.get(model, model)
 
@@ -190,7 +190,7 @@ def _model_id(model: str) -> str:
 
 
 def _convert(path: Path, output: Path, wording: Wording, **options: Any) -> PosesResult:
-    from core.pose.poses_file import PosesResult, convert
+    from ..pose.poses_file import PosesResult, convert
 
     result = None
     for item in _with_bar(convert(path, output, wording, **options)):
@@ -215,8 +215,8 @@ def _with_bar(items: Iterator[Any]) -> Iterator[Any]:
 
 def _write_one(made: Embedded, output: Path, manager: ModelManager) -> None:
     """A table of one row in the house's own formats; its id is the caption."""
-    from core.pose.embedding import vector_table
-    from core.vectorize import store
+    from ..pose.embedding import vector_table
+    from ..vectorize import store
 
     _say(f"Written: {', '.join(str(path) for path in store.write(vector_table(made, manager), output))}")
 
@@ -268,7 +268,7 @@ def _plain_angles(angles_13: np.ndarray) -> dict[str, float]:
 
 
 def _bin_words(yaw_bin: int, pitch_bin: int, roll_bin: int) -> dict[str, str]:
-    from core.pose.text import PITCH_WORDS, ROLL_WORDS, YAW_WORDS
+    from ..pose.text import PITCH_WORDS, ROLL_WORDS, YAW_WORDS
 
     return {"yaw": YAW_WORDS[yaw_bin], "pitch": PITCH_WORDS[pitch_bin], "roll": ROLL_WORDS[roll_bin]}
 

@@ -50,7 +50,7 @@ def compare_command(
     cache: UseCache = True,
 ) -> None:
     """Say whether each arm is better or worse than the baseline, or whether that cannot be told."""
-    from core.runs import compare
+    from ..runs import compare
 
     found = _read(folder, cache)
     report = compare(
@@ -87,7 +87,7 @@ def compare_command(
 @app.command("list")
 def list_command(folder: Folder, as_json: AsJson = False, cache: UseCache = True) -> None:
     """Show the runs that are found, what tells them apart, and the files that could not be read."""
-    from core.runs import config_differences, config_text
+    from ..runs import config_differences, config_text
 
     found = _read(folder, cache)
     keys = config_differences(found.runs)
@@ -123,7 +123,7 @@ def list_command(folder: Folder, as_json: AsJson = False, cache: UseCache = True
 
 
 def _read(folder: Path, cache: bool) -> Any:
-    from core.runs import default_cache_dir, read_runs
+    from ..runs import default_cache_dir, read_runs
 
     return read_runs(folder, cache_dir=default_cache_dir() if cache else None)
 

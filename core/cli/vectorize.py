@@ -13,14 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from core.errors import InputError, WorkbenchError
-from core.images.sources import Found, find
-from core.settings import Settings
-from core.types import Progress, VectorizeRequest, VectorTable
-from core.vectorize import store
-from core.vectorize.ensemble import check_request
-from core.vectorize.report import one_line, report, report_text
-from core.vectorize.resume import discard, journal_folder
+from ..errors import InputError, WorkbenchError
+from ..images.sources import Found, find
+from ..settings import Settings
+from ..types import Progress, VectorizeRequest, VectorTable
+from ..vectorize import store
+from ..vectorize.ensemble import check_request
+from ..vectorize.report import one_line, report, report_text
+from ..vectorize.resume import discard, journal_folder
+from ..words import Common
 
 app = typer.Typer(add_completion=False)
 
@@ -53,7 +54,7 @@ def vectorize(
     if output is not None:
         store.check_output(output)
     if dtype not in _DTYPES:
-        raise InputError(f"Unknown dtype {dtype!r}.", next_step=f"Choose one of: {', '.join(_DTYPES)}.")
+        raise InputError(Common.unknown_dtype(name=dtype), next_step=Common.choose_one(names=", ".join(_DTYPES)))
     found = find(image_path, recursive)
     if not found.sources:
         raise InputError(
@@ -75,16 +76,16 @@ def vectorize(
 
 def default_model(weights_dir: Path) -> str:
     """The built-in CLIP where its weights are, else the classic model that is always there."""
-    from core.models.catalogue import DEMO_MODEL
-    from core.models.weights import usable_clips
+    from ..models.catalogue import DEMO_MODEL
+    from ..models.weights import usable_clips
 
     return DEMO_MODEL if DEMO_MODEL in usable_clips(weights_dir) else "efficientnet_lite0"
 
 
 def _chosen(models: str | None, weights_dir: Path) -> tuple[str, ...]:
     """Model ids of the flag, each one known and with its weights here, before anything slow begins."""
-    from core.errors import WeightsMissing
-    from core.models import catalogue, weights
+    from ..errors import WeightsMissing
+    from ..models import catalogue, weights
 
     if models is None:
         return (default_model(weights_dir),)
@@ -92,15 +93,13 @@ def _chosen(models: str | None, weights_dir: Path) -> tuple[str, ...]:
     for model_id in chosen:
         spec = catalogue.find(model_id, weights_dir)
         if weights.locate(spec, weights_dir) is None and not spec.problem:
-            raise WeightsMissing(
-                "The weights of this model are not here.", where=model_id, next_step=weights.fetch_command(spec)
-            )
+            raise WeightsMissing(Common.weights_model_not_here(), where=model_id, next_step=weights.fetch_command(spec))
     return chosen
 
 
 def _run(found: Found, request: VectorizeRequest, settings: Settings, output: Path | None) -> VectorTable:
-    from core.models.manager import ModelManager
-    from core.vectorize.pipeline import vectorize as run
+    from ..models.manager import ModelManager
+    from ..vectorize.pipeline import vectorize as run
 
     manager = ModelManager(settings)
     items = run(

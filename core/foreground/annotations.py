@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import InputError
-from core.foreground.components import (
+from ..errors import InputError
+from ..images.crops import Box, pixel_box
+from .components import (
     BOX_KEYS,
     Collector,
     ComponentLimits,
@@ -22,8 +23,8 @@ from core.foreground.components import (
     is_number,
     resized_notice,
 )
-from core.foreground.masks import ArrayMask, BoxMask, Mask, RunMask, from_rle, resize_nearest, tight_box
-from core.images.crops import Box, pixel_box
+from .masks import ArrayMask, BoxMask, Mask, RunMask, from_rle, resize_nearest, tight_box
+from .words import Says
 
 
 def from_boxes(
@@ -78,23 +79,23 @@ def from_json(
         _one_image_only(annotations)
     if not isinstance(annotations, (list, tuple)):
         raise InputError(
-            "This JSON holds no components.",
-            next_step="Give COCO or SAM annotations, a list of components, or a list of boxes [x0, y0, x1, y1].",
+            Says.json_holds_no_components(),
+            next_step=Says.give_coco_sam_annotations_list(),
         )
     if len(annotations) > limits.max_components:
-        raise InputError(f"{len(annotations):,} components are too many; {limits.max_components:,} are allowed.")
+        raise InputError(Says.components_too_many_allowed(count=len(annotations), limit=limits.max_components))
     return _from_annotations(list(annotations), image_hw, source_hw, limits)
 
 
 def _loads(data: str | bytes, limits: ComponentLimits) -> Any:
     if len(data) > limits.max_json_bytes:
-        raise InputError(f"The JSON is longer than {limits.max_json_bytes // 2**20} MiB.")
+        raise InputError(Says.json_longer_than_mib(limit=limits.max_json_bytes // 2**20))
     try:
         return json.loads(data)
     except RecursionError:
-        raise InputError("The JSON is nested too deeply.") from None
+        raise InputError(Says.json_nested_too_deeply()) from None
     except ValueError as error:  # includes UnicodeDecodeError and absurdly long numbers
-        raise InputError(f"This is not JSON: {error}.") from error
+        raise InputError(Says.not_json(error=error)) from error
 
 
 def _coco_of_one_image(
@@ -108,8 +109,8 @@ def _coco_of_one_image(
         named = [image for image in images if image_name and _same_name(image.get("file_name"), image_name)]
         if len(named) != 1:
             raise InputError(
-                f"The COCO file has {len(images):,} images, and {len(named)} of them is called {image_name!r}.",
-                next_step="Give the image under the name it has in the file.",
+                Says.coco_file_images_them_called(count=len(images), named=len(named), name=image_name),
+                next_step=Says.give_image_under_name_file(),
             )
         images = named
     if not images:
@@ -130,8 +131,8 @@ def _one_image_only(annotations: Any) -> None:
         ids = {str(a["image_id"]) for a in annotations if isinstance(a, Mapping) and "image_id" in a}
         if len(ids) > 1:
             raise InputError(
-                f"These annotations belong to {len(ids):,} images.",
-                next_step="Give those of one image, or a COCO file that lists the images by name.",
+                Says.annotations_belong_images(count=len(ids)),
+                next_step=Says.give_one_image_coco_file(),
             )
 
 
@@ -169,7 +170,7 @@ def _from_annotations(
     annotations: list[Any], image_hw: tuple[int, int], source_hw: tuple[int, int], limits: ComponentLimits
 ) -> ComponentSet:
     if len(annotations) > limits.max_components:
-        raise InputError(f"{len(annotations):,} components are too many; {limits.max_components:,} are allowed.")
+        raise InputError(Says.components_too_many_allowed(count=len(annotations), limit=limits.max_components))
     collector = Collector(limits)
     odd_sizes: dict[tuple[int, int], int] = {}
     if source_hw != tuple(image_hw):
@@ -180,7 +181,7 @@ def _from_annotations(
             brought = {"box_xyxy_px": list(annotation)}
         try:
             if not isinstance(brought, Mapping):
-                raise _BadAnnotationError("wrong_type", f"a component is an object or a box, not {_kind(annotation)}")
+                raise _BadAnnotationError("wrong_type", Says.component_object_box_not(kind=_kind(annotation)))
             box, mask, area_px, mask_hw, was_cut = _place(brought, image_hw, source_hw)
         except _BadAnnotationError as bad:
             collector.reject(brought, number, bad.code, bad.reason)
@@ -209,7 +210,7 @@ def _place(
         run_mask = _polygon_mask(segmentation, image_hw, source_hw)
     box = run_mask.box()
     if box is None:
-        raise _BadAnnotationError("degenerate", "its mask is empty")
+        raise _BadAnnotationError("degenerate", Says.mask_empty())
     x0, y0, x1, y1 = box
     same = run_mask.size_hw == tuple(image_hw)
     area_px = run_mask.area if same else int(np.count_nonzero(run_mask.crop(box)))
@@ -221,21 +222,21 @@ def _place_box(
 ) -> tuple[Box, Mask, int, tuple[int, int], bool]:
     key = next((key for key in ("bbox", *BOX_KEYS) if brought.get(key) is not None), None)
     if key is None:
-        raise _BadAnnotationError("no_place", "it has neither `segmentation` nor `bbox`")
+        raise _BadAnnotationError("no_place", Says.neither_segmentation_nor_bbox())
     values = brought[key]
     values = values.tolist() if isinstance(values, np.ndarray) else values
     if not isinstance(values, (list, tuple)) or len(values) != 4 or not all(is_number(value) for value in values):
-        raise _BadAnnotationError("wrong_type", f"`{key}` is not four numbers")
+        raise _BadAnnotationError("wrong_type", Says.not_four_numbers(key=key))
     try:
         x0, y0, x1, y1 = (float(value) for value in values)
     except OverflowError:
-        raise _BadAnnotationError("not_finite", f"`{key}` holds an endless number") from None
+        raise _BadAnnotationError("not_finite", Says.holds_endless_number(key=key)) from None
     if not all(map(math.isfinite, (x0, y0, x1, y1))):
-        raise _BadAnnotationError("not_finite", f"`{key}` holds NaN or infinity")
+        raise _BadAnnotationError("not_finite", Says.holds_nan_infinity(key=key))
     if key == "bbox":
         x1, y1 = x0 + x1, y0 + y1
     if x1 <= x0 or y1 <= y0:
-        raise _BadAnnotationError("degenerate", f"its box has no area ({x1 - x0:g} × {y1 - y0:g} px)")
+        raise _BadAnnotationError("degenerate", Says.box_no_area_px(width=x1 - x0, height=y1 - y0))
     scale_y, scale_x = image_hw[0] / source_hw[0], image_hw[1] / source_hw[1]
     x0, x1, y0, y1 = x0 * scale_x, x1 * scale_x, y0 * scale_y, y1 * scale_y
     box = pixel_box(x0, y0, x1, y1, image_hw)
@@ -254,7 +255,7 @@ def _run_mask(segmentation: Mapping[str, Any], image_hw: tuple[int, int]) -> Run
         or len(size) != 2
         or not all(type(side) is int and 0 < side <= 1_000_000 for side in size)
     ):
-        raise _BadAnnotationError("damaged", "the RLE's size is not [height, width]")
+        raise _BadAnnotationError("damaged", Says.rle_size_not_height_width())
     try:
         return from_rle(counts, (size[0], size[1]), (image_hw[0], image_hw[1]))  # type: ignore[arg-type]
     except ValueError as error:
@@ -265,7 +266,7 @@ def _as_array(segmentation: Any, source_hw: tuple[int, int]) -> np.ndarray | Non
     """A mask given as rows of pixels (SAM's `binary_mask` output), or None."""
     if isinstance(segmentation, np.ndarray):
         if segmentation.ndim != 2 or segmentation.size == 0 or segmentation.dtype.kind not in "buif":
-            raise _BadAnnotationError("wrong_type", f"its mask is {segmentation.dtype} {list(segmentation.shape)}")
+            raise _BadAnnotationError("wrong_type", Says.mask(dtype=segmentation.dtype, shape=list(segmentation.shape)))
         return segmentation
     rows = segmentation
     if (
@@ -282,7 +283,7 @@ def _place_array(mask: np.ndarray, image_hw: tuple[int, int]) -> tuple[Box, Mask
     size_hw = (mask.shape[0], mask.shape[1])
     if mask.dtype.kind == "f":
         if not (np.isfinite(mask).all() and mask.min() >= 0 and mask.max() <= 1):
-            raise _BadAnnotationError("not_finite", "a soft mask has values from 0 to 1")
+            raise _BadAnnotationError("not_finite", Says.soft_mask_values_0_1())
         mask = mask.astype(np.float32)
     else:
         mask = mask != 0
@@ -290,7 +291,7 @@ def _place_array(mask: np.ndarray, image_hw: tuple[int, int]) -> tuple[Box, Mask
         mask = resize_nearest(mask, image_hw)
     box = tight_box(mask)
     if box is None:
-        raise _BadAnnotationError("degenerate", "its mask is empty")
+        raise _BadAnnotationError("degenerate", Says.mask_empty())
     x0, y0, x1, y1 = box
     inside = mask[y0:y1, x0:x1].copy()
     return box, ArrayMask(inside, box), int(np.count_nonzero(inside)), size_hw, False
@@ -302,7 +303,7 @@ MAX_POLYGON_EDGE_PX = 2_000_000  # length of one component's outlines; drawing t
 def _polygon_mask(segmentation: Any, image_hw: tuple[int, int], source_hw: tuple[int, int]) -> RunMask:
     """COCO's polygons `[[x, y, x, y, …], …]`, drawn as pycocotools draws them; `[[x, y], …]` pairs are read too."""
     if not isinstance(segmentation, (list, tuple)):
-        raise _BadAnnotationError("wrong_type", f"`segmentation` is {_kind(segmentation)}")
+        raise _BadAnnotationError("wrong_type", Says.segmentation(kind=_kind(segmentation)))
     if all(is_number(value) for value in segmentation):
         segmentation = [segmentation]  # one polygon without its list
     height_px, width_px = image_hw
@@ -313,18 +314,18 @@ def _polygon_mask(segmentation: Any, image_hw: tuple[int, int], source_hw: tuple
         try:
             points = np.asarray(polygon, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
-            raise _BadAnnotationError("wrong_type", "a polygon is a list of numbers x, y, x, y, …") from None
+            raise _BadAnnotationError("wrong_type", Says.polygon_list_numbers_x_y()) from None
         if points.size < 6 or points.size % 2 or (points.ndim != 1 and points.shape[-1] != 2):
-            raise _BadAnnotationError("degenerate", "a polygon needs three points or more, x and y of each")
+            raise _BadAnnotationError("degenerate", Says.polygon_needs_three_points_more())
         points = points.reshape(-1, 2) * scale
         if not np.isfinite(points).all():
-            raise _BadAnnotationError("not_finite", "a polygon holds NaN or infinity")
+            raise _BadAnnotationError("not_finite", Says.polygon_holds_nan_infinity())
         far = np.abs(points) > 4.0 * np.array([width_px, height_px]) + 100
         if far.any():
-            raise _BadAnnotationError("outside", "a polygon reaches far outside the image")
+            raise _BadAnnotationError("outside", Says.polygon_reaches_far_outside_image())
         length_px += float(np.abs(np.diff(points, axis=0, append=points[:1])).max(axis=1).sum())
         if length_px > MAX_POLYGON_EDGE_PX:
-            raise _BadAnnotationError("too_large", "its polygons have an absurdly long outline")
+            raise _BadAnnotationError("too_large", Says.polygons_absurdly_long_outline())
         outlines.append(points.ravel().tolist())
     from pycocotools import mask as coco_mask
 

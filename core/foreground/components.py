@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import InputError
-from core.foreground.masks import Mask
-from core.images.crops import Box
-from core.types import Notice, Reject
+from ..errors import InputError
+from ..images.crops import Box
+from ..types import Notice, Reject
+from .masks import Mask
+from .words import Says
 
 BOX_KEYS = ("box_xyxy_px", "box_xyxy", "xyxy", "box")  # corners; `bbox` is x, y, width, height, as in COCO and SAM
 
@@ -96,7 +97,7 @@ class ComponentSet:
         reasons = "; ".join(f"{reject.id}: {reject.reason}" for reject in self.rejects[:3])
         raise InputError(
             f"No component found{f' ({reasons})' if reasons else ''}.",
-            next_step="Draw one, give a mask, boxes or JSON, or let the app propose some.",
+            next_step=Says.draw_one_give_mask_boxes(),
         )
 
 
@@ -123,14 +124,14 @@ class Collector:
                 brought,
                 number,
                 "too_small",
-                f"{x1 - x0} × {y1 - y0} px is too small to show anything (from {self.limits.min_side_px} px a side)",
+                Says.px_too_small_show_anything(width=x1 - x0, height=y1 - y0, limit=self.limits.min_side_px),
             )
             return
         self.pixels += (x1 - x0) * (y1 - y0)
         if self.pixels > self.limits.max_total_pixels:
             raise InputError(
-                f"The components cover more than {self.limits.max_total_pixels:,} pixels in all.",
-                next_step="Give fewer components, or a smaller image.",
+                Says.components_cover_more_than_pixels(limit=self.limits.max_total_pixels),
+                next_step=Says.give_fewer_components_smaller_image(),
             )
         fields = dict(brought)
         fields.setdefault("id", number)
@@ -156,7 +157,7 @@ class Collector:
     def result(self, notices: Iterable[Notice]) -> ComponentSet:
         notices = list(notices)
         if self.cut:
-            notices.append(Notice("box_cut", f"{self.cut:,} box(es) reach past the image and were cut at its edge."))
+            notices.append(Notice("box_cut", Says.box_es_reach_past_image(count=self.cut)))
         return ComponentSet(tuple(self.components), tuple(self.rejects), tuple(notices))
 
 

@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import ImageRejected, InputError
-from core.foreground.annotations import from_json
-from core.foreground.components import Component, ComponentLimits, ComponentSet
-from core.foreground.mask_images import read_mask
-from core.foreground.masks import LabelMask, resize_nearest
-from core.foreground.pipeline import FeatureCache, ForegroundRequest, Picture, score_all
-from core.foreground.treatments import TREATMENTS, TreatmentName
-from core.images.decode import decode
-from core.settings import ImageLimits
-from core.types import ImageSource, Notice, Progress, Reject
+from ..errors import ImageRejected, InputError
+from ..images.decode import decode
+from ..settings import ImageLimits
+from ..types import ImageSource, Notice, Progress, Reject
+from .annotations import from_json
+from .components import Component, ComponentLimits, ComponentSet
+from .mask_images import read_mask
+from .masks import LabelMask, resize_nearest
+from .pipeline import FeatureCache, ForegroundRequest, Picture, score_all
+from .treatments import TREATMENTS, TreatmentName
 
 if TYPE_CHECKING:
-    from core.models.manager import ModelManager
+    from ..models.manager import ModelManager
 
 # COCO's sizes, by the area of the segment in pixels.
 AREAS: dict[str, tuple[float, float]] = {

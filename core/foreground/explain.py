@@ -28,8 +28,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from core.foreground.prompts import Group, PromptSet
-from core.foreground.scoring import Mode, Rule, Scores, group_offsets
+from .prompts import Group, PromptSet
+from .scoring import Mode, Rule, Scores, group_offsets
 
 EXACT_UP_TO = 24  # prompts for which the accurate setting is used: float64, every node needed
 

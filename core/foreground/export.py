@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import InputError
-from core.foreground.explain import Explanation
-from core.foreground.leak import LeakReport
-from core.foreground.masks import to_rle
-from core.foreground.pipeline import ForegroundResult
-from core.types import Notice
+from ..errors import InputError
+from ..types import Notice
+from ..words import Common
+from .explain import Explanation
+from .leak import LeakReport
+from .masks import to_rle
+from .pipeline import ForegroundResult
+from .words import Says
 
 SUFFIXES = (".json", ".csv")
 
@@ -57,7 +59,7 @@ def document(
     }
     endless = sum(_has_endless(row) for row in result.rows)
     if endless:
-        text = f"{endless:,} component(s) brought NaN or infinity, which JSON cannot say: written as null."
+        text = Says.component_s_brought_nan_infinity(count=endless)
         made["notices"].append(asdict(Notice("not_finite", text)))
     if explanation is not None:
         made["explanations"] = [_explained(explanation, row, name) for row, name in enumerate(result.ids)]
@@ -138,9 +140,9 @@ def to_csv(result: ForegroundResult) -> str:
 def check_suffix(path: Path) -> None:
     """Raises `InputError` unless the file can be written by its suffix. Asked before any work is done."""
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"Results are written as {' or '.join(SUFFIXES)}, not {path.suffix!r}.", where=str(path))
+        raise InputError(Says.results_written_not(suffix=" or ".join(SUFFIXES), given=path.suffix), where=str(path))
     if not path.resolve().parent.is_dir():
-        raise InputError("The folder to write to does not exist.", where=str(path.resolve().parent))
+        raise InputError(Common.folder_write_does_not_exist(), where=str(path.resolve().parent))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -155,4 +157,4 @@ def write_text(path: Path, text: str) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise InputError(f"The file cannot be written: {error.strerror}.", where=str(path)) from error
+        raise InputError(Common.file_cannot_written(error=error.strerror), where=str(path)) from error

@@ -23,12 +23,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image
 
-from core.errors import InputError, OutOfMemory, Unsupported
-from core.foreground.prompts import PromptSet
-from core.foreground.scoring import Mode, logits, softmax
-from core.images.crops import Box, crop
-from core.models.device import is_out_of_memory
-from core.models.encoder import Encoder
+from ..errors import InputError, OutOfMemory, Unsupported
+from ..images.crops import Box, crop
+from ..models.device import is_out_of_memory
+from ..models.encoder import Encoder
+from ..words import Common
+from .prompts import PromptSet
+from .scoring import Mode, logits, softmax
+from .words import Says
 
 if TYPE_CHECKING:
     import torch
@@ -118,7 +120,7 @@ def dense_features(
         if tokens is None:
             if batch_size == 1:
                 raise OutOfMemory(
-                    "Memory ran out while making the heat map.", where=encoder.spec.id, next_step="Choose the CPU."
+                    Says.memory_ran_out_while_making(), where=encoder.spec.id, next_step=Says.choose_cpu()
                 )
             batch_size = max(1, min(batch_size, len(pixels) - begin) // 2)
             continue
@@ -131,7 +133,9 @@ def dense_features(
 def check_method(method: str) -> None:
     """Raises `InputError` for an unknown method."""
     if method not in HEAT_METHODS:
-        raise InputError(f"There is no heat map method {method!r}.", next_step=f"Choose {', '.join(HEAT_METHODS)}.")
+        raise InputError(
+            Says.there_no_heat_map_method(name=method), next_step=Common.choose(names=", ".join(HEAT_METHODS))
+        )
 
 
 def unsupported_reason(encoder: Encoder) -> str | None:
@@ -139,14 +143,14 @@ def unsupported_reason(encoder: Encoder) -> str | None:
     from open_clip.transformer import VisionTransformer
 
     if not encoder.spec.has_text:
-        return f"{encoder.spec.id} has no text tower, so its patches cannot be compared with prompts."
+        return Says.no_text_tower_so_patches(model=encoder.spec.id)
     visual = getattr(encoder.module, "visual", None)
     if not isinstance(visual, VisionTransformer):
-        return f"{encoder.spec.id} is not one of open_clip's ViTs: its architecture has no patch tokens to compare."
+        return Says.not_one_open_clip_vits(model=encoder.spec.id)
     if visual.attn_pool is not None:
-        return f"{encoder.spec.id} pools by attention, so its patch tokens do not lie in the space of the texts."
+        return Says.pools_attention_so_patch_tokens(model=encoder.spec.id)
     if getattr(visual.transformer.resblocks[-1].attn, "logit_scale", None) is not None:
-        return f"{encoder.spec.id} uses scaled cosine attention, which these methods do not describe."
+        return Says.uses_scaled_cosine_attention_which(model=encoder.spec.id)
     return None
 
 
@@ -162,7 +166,7 @@ def patch_tokens(
         return tokens.patches_BPD, tokens.grid_hw
     reason = unsupported_reason(encoder)
     if reason is not None:
-        raise Unsupported(reason, where=encoder.spec.id, next_step="Choose a ViT for the heat map.")
+        raise Unsupported(reason, where=encoder.spec.id, next_step=Says.choose_vit_heat_map())
     import torch
 
     visual = encoder.module.visual

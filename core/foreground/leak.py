@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from core.errors import Cancelled
-from core.foreground.components import Component, ComponentSet
-from core.foreground.pipeline import (
+from ..errors import Cancelled
+from ..types import Notice, Progress
+from ..words import Common
+from .components import Component, ComponentSet
+from .pipeline import (
     ForegroundRequest,
     Picture,
     crop_and_mask,
@@ -23,14 +25,14 @@ from core.foreground.pipeline import (
     normalised,
     require_text,
 )
-from core.foreground.prompts import check
-from core.foreground.scoring import score
-from core.foreground.treatments import TREATMENTS, TreatmentName, treat
-from core.types import Notice, Progress
+from .prompts import check
+from .scoring import score
+from .treatments import TREATMENTS, TreatmentName, treat
+from .words import Says
 
 if TYPE_CHECKING:
-    from core.models.batching import BatchRunner
-    from core.models.manager import ModelManager
+    from ..models.batching import BatchRunner
+    from ..models.manager import ModelManager
 
 Repaint = Literal["inverted", "noise"]
 REPAINTS: tuple[Repaint, ...] = ("inverted", "noise")
@@ -92,7 +94,7 @@ def mask_leak(
     The request's treatment gives the parameters; its name is replaced by each of `treatments`. Raises as
     `pipeline.score_foreground` does.
     """
-    from core.models.batching import BatchRunner
+    from ..models.batching import BatchRunner
 
     components.require()
     prompts, _ = check(request.prompts)
@@ -105,7 +107,7 @@ def mask_leak(
         require_text(runner.encoder)
         for done, component in enumerate(components.components):
             if cancel is not None and cancel.is_set():
-                raise Cancelled("Stopped.")
+                raise Cancelled(Common.stopped())
             yield Progress("leak", done, len(components.components))
             crop_HWC, mask_HW = crop_and_mask(picture, component, request.margin)
             without_outside += bool((np.asarray(mask_HW) > 0).all())
@@ -122,11 +124,7 @@ def mask_leak(
         scores = score(cosines_VK, logit_scale, prompts, mode=request.mode, rule=request.rule)
         leaks += _leaks(component, treatments, scores.p_pos_sum_B, scores.multiplier_B)
     if without_outside:
-        notices.append(
-            Notice(
-                "no_outside", f"{without_outside:,} component(s) fill their crop, so there is no outside to repaint."
-            )
-        )
+        notices.append(Notice("no_outside", Says.component_s_fill_their_crop(count=without_outside)))
     yield LeakReport(tuple(leaks), tuple(notices))
 
 

@@ -8,12 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.errors import ImageRejected, InputError
-from core.foreground.components import Collector, ComponentLimits, ComponentSet, resized_notice
-from core.foreground.masks import LabelMask, resize_nearest
-from core.images.decode import decode_header
-from core.settings import ImageLimits
-from core.types import ImageSource, Notice
+from ..errors import ImageRejected, InputError
+from ..images.decode import decode_header
+from ..settings import ImageLimits
+from ..types import ImageSource, Notice
+from ..words import Common
+from .components import Collector, ComponentLimits, ComponentSet, resized_notice
+from .masks import LabelMask, resize_nearest
+from .words import Says
 
 MaskKind = Literal["auto", "binary", "labels", "colours"]
 MASK_KINDS: tuple[MaskKind, ...] = ("auto", "binary", "labels", "colours")
@@ -50,9 +52,9 @@ def read_mask(source: ImageSource, limits: ImageLimits = ImageLimits()) -> np.nd
     except ImageRejected:
         raise
     except Exception as error:  # a damaged file raises anything
-        raise ImageRejected(f"The mask cannot be read ({error}).", where=source.id) from error
+        raise ImageRejected(Says.mask_cannot_read(error=error), where=source.id) from error
     if pixels.dtype.kind == "f":
-        raise InputError("The mask holds fractions, not labels.", where=source.id, next_step="Save it as 8 or 16 bit.")
+        raise InputError(Says.mask_holds_fractions_not_labels(), where=source.id, next_step=Says.save_8_16_bit())
     return pixels.astype(np.int32) if pixels.dtype not in (np.bool_, np.uint8) else pixels
 
 
@@ -81,12 +83,12 @@ def from_mask(
     from scipy import ndimage
 
     if kind not in MASK_KINDS:
-        raise InputError(f"There is no kind of mask {kind!r}.", next_step=f"Choose {', '.join(MASK_KINDS)}.")
+        raise InputError(Says.there_no_kind_mask(name=kind), next_step=Common.choose(names=", ".join(MASK_KINDS)))
     pixels = np.asarray(mask)
     if pixels.dtype.kind not in "bui" or pixels.ndim not in (2, 3) or pixels.size == 0:
-        raise InputError(f"A mask is an image of labels; this is {pixels.dtype} {list(pixels.shape)}.")
+        raise InputError(Says.mask_image_labels(dtype=pixels.dtype, shape=list(pixels.shape)))
     if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4):
-        raise InputError(f"A mask has 1, 3 or 4 channels; this one has {pixels.shape[2]}.")
+        raise InputError(Says.mask_1_3_4_channels(count=pixels.shape[2]))
     notices: list[Notice] = []
     codes_HW, coloured = _codes(pixels)
     if codes_HW.shape != tuple(image_hw):
@@ -95,14 +97,14 @@ def from_mask(
     values, counts = np.unique(codes_HW, return_counts=True)
     if len(values) == 1:
         if values[0] == 0:
-            raise InputError("The mask is empty: every pixel is 0.", next_step="Paint at least one component.")
+            raise InputError(Says.mask_empty_every_pixel_0(), next_step=Says.paint_least_one_component())
         background = None  # one value everywhere: the whole image is the component
     else:
         background = int(values[0])
     binary = kind == "binary" or (kind == "auto" and len(values) <= 2)
     if kind == "auto" and not binary and not coloured and _soft_edged(values, counts):
         binary = True
-        notices.append(Notice("mask_soft", "The mask has soft edges; pixels above half of the highest value count."))
+        notices.append(Notice("mask_soft", Says.mask_soft_edges_pixels_above()))
     if binary:
         highest = int(values[-1])
         if background is None:
@@ -113,9 +115,7 @@ def from_mask(
             inside_HW = codes_HW > highest / 2
         labels_HW, _ = ndimage.label(inside_HW, structure=np.ones((3, 3), dtype=int))
         if background:
-            notices.append(
-                Notice("mask_background", f"0 is not in the mask: its lower value {background} is background.")
-            )
+            notices.append(Notice("mask_background", Says.n_0_not_mask_lower_value(value=background)))
         names: list[dict[str, Any]] | None = None
     else:
         kept = values[values != 0]
@@ -123,7 +123,7 @@ def from_mask(
             raise InputError(
                 f"The mask has {len(kept):,} different {'colours' if coloured else 'values'}; "
                 f"{limits.max_components:,} are allowed.",
-                next_step="Save label masks as PNG (JPEG blurs the labels), or read it as `binary`.",
+                next_step=Says.save_label_masks_png_jpeg(),
             )
         labels_HW = np.searchsorted(kept, codes_HW, side="right").astype(np.int32)  # 0: below the first
         labels_HW[codes_HW == 0] = 0
@@ -173,8 +173,9 @@ def _from_labels(
         notices.append(
             Notice(
                 "components_limit",
-                f"{len(found) - len(largest):,} of {len(found):,} components were left out: the {len(largest):,} "
-                f"largest are kept (from {smallest_px} px).",
+                Says.components_left_out_largest_kept(
+                    left_out=len(found) - len(largest), count=len(found), kept=len(largest), smallest=smallest_px
+                ),
             )
         )
         found = sorted(largest)

@@ -11,7 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from core.images.crops import Box
+from ..images.crops import Box
+from .words import Says
 
 
 class Mask(Protocol):
@@ -128,16 +129,16 @@ def from_rle(counts: str | bytes | list[int], size_hw: tuple[int, int], image_hw
         lengths = _lengths_from_string(counts)
     elif isinstance(counts, list):
         if not all(type(count) is int and 0 <= count < 2**40 for count in counts):
-            raise ValueError("RLE counts must be whole numbers from 0")
+            raise ValueError(Says.rle_counts_must_whole_numbers())
         lengths = np.array(counts, dtype=np.int64)
     else:
-        raise ValueError("RLE counts must be a list or a string")
+        raise ValueError(Says.rle_counts_must_list_string())
     if len(lengths) and int(lengths.min()) < 0:
-        raise ValueError("the RLE string is damaged (a negative run)")
+        raise ValueError(Says.rle_string_damaged_negative_run())
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
     if total != size_hw[0] * size_hw[1]:
-        raise ValueError(f"the RLE covers {total:,} pixels, its size {size_hw[0]} × {size_hw[1]} has others")
+        raise ValueError(Says.rle_covers_pixels_size_others(total=total, height=size_hw[0], width=size_hw[1]))
     return RunMask(ends, size_hw, image_hw)
 
 
@@ -165,20 +166,20 @@ def _lengths_from_string(counts: str | bytes) -> np.ndarray:
     try:
         raw = counts.encode("ascii") if isinstance(counts, str) else counts
     except UnicodeEncodeError:
-        raise ValueError("the RLE string holds characters that no RLE has") from None
+        raise ValueError(Says.rle_string_holds_characters_no()) from None
     codes = np.frombuffer(raw, dtype=np.uint8).astype(np.int64) - 48
     if not len(codes):
         return codes
     if codes.min() < 0 or codes.max() > 63:
-        raise ValueError("the RLE string holds characters that no RLE has")
+        raise ValueError(Says.rle_string_holds_characters_no())
     last = (codes & 0x20) == 0
     if not last[-1]:
-        raise ValueError("the RLE string ends in the middle of a number")
+        raise ValueError(Says.rle_string_ends_middle_number())
     stops = np.flatnonzero(last)
     starts = np.concatenate([[0], stops[:-1] + 1])
     sizes = stops - starts + 1
     if sizes.max() > 8:
-        raise ValueError("the RLE string holds a number too large for any image")
+        raise ValueError(Says.rle_string_holds_number_too())
     place = np.arange(len(codes)) - np.repeat(starts, sizes)
     values = np.add.reduceat((codes & 0x1F) << (5 * place), starts)
     values -= np.where(codes[stops] & 0x10, np.int64(1) << (5 * sizes), 0)

@@ -24,10 +24,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import Cancelled, InputError, Unsupported
-from core.foreground.components import Component, ComponentSet
-from core.foreground.prompts import TEMPLATE_SETS, PromptSet, TemplateSet, captions, check
-from core.foreground.scoring import (
+from ..errors import Cancelled, InputError, Unsupported
+from ..images.crops import crop, expand, middle
+from ..models.catalogue import DEMO_MODEL
+from ..types import Notice, Progress, Reject
+from ..words import Common
+from .components import Component, ComponentSet
+from .prompts import TEMPLATE_SETS, PromptSet, TemplateSet, captions, check
+from .scoring import (
     FIELDS,
     MODES,
     Mode,
@@ -39,16 +43,14 @@ from core.foreground.scoring import (
     ranking,
     score,
 )
-from core.foreground.treatments import Treatment, treat
-from core.images.crops import crop, expand, middle
-from core.models.catalogue import DEMO_MODEL
-from core.types import Notice, Progress, Reject
+from .treatments import Treatment, treat
+from .words import Says
 
 if TYPE_CHECKING:
-    from core.foreground.heatmap import HeatMap, HeatMethod
-    from core.models.batching import BatchRunner
-    from core.models.encoder import Encoder
-    from core.models.manager import ModelManager
+    from ..models.batching import BatchRunner
+    from ..models.encoder import Encoder
+    from ..models.manager import ModelManager
+    from .heatmap import HeatMap, HeatMethod
 
 NOTE_MODEL = "open_clip_vit_b32_laion2b"
 CAPTIONS_AT_ONCE = 512  # between two looks at `cancel`
@@ -102,15 +104,15 @@ class ForegroundRequest:
 
     def __post_init__(self) -> None:
         if not 0 <= self.margin <= 2:
-            raise InputError(f"The margin must lie in 0..2, not {self.margin}.")
+            raise InputError(Says.margin_must_lie_0_2(value=self.margin))
         if self.mode not in MODES:
-            raise InputError(f"There is no mode {self.mode!r}.", next_step=f"Choose {' or '.join(MODES)}.")
+            raise InputError(Says.there_no_mode(name=self.mode), next_step=Common.choose(names=" or ".join(MODES)))
         if self.templates not in TEMPLATE_SETS:
             raise InputError(
-                f"There are no templates {self.templates!r}.", next_step=f"Choose {', '.join(TEMPLATE_SETS)}."
+                Says.there_no_templates(name=self.templates), next_step=Common.choose(names=", ".join(TEMPLATE_SETS))
             )
         if type(self.batch_size) is not int or not 1 <= self.batch_size <= 4096:
-            raise InputError(f"The batch size must be a whole number from 1 to 4096, not {self.batch_size}.")
+            raise InputError(Says.batch_size_must_whole_number(value=self.batch_size))
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +222,7 @@ def default_model(weights_dir: Path) -> str:
 
     Without any, the note's again: it is the one to fetch.
     """
-    from core.models.weights import usable_clips
+    from ..models.weights import usable_clips
 
     usable = usable_clips(weights_dir)
     return NOTE_MODEL if NOTE_MODEL in usable or not usable else usable[0]
@@ -243,14 +245,14 @@ def score_foreground(
         InputError: no component, no prompt; Unsupported: the model has no text tower; Cancelled; whatever the model
         manager raises.
     """
-    from core.models.batching import BatchRunner
+    from ..models.batching import BatchRunner
 
     components.require()
     prompts, prompt_notices = check(request.prompts)
     request = replace(request, prompts=prompts)
     notices: list[Notice] = [*components.notices, *prompt_notices]
     if request.model == DEMO_MODEL:
-        text = "demo_clip is the small built-in model: it knows drawings, not photos. For photos fetch a real CLIP."
+        text = Says.demo_clip_small_built_model()
         notices.insert(0, Notice("built_in_model", text))
     notices += list_notices(prompts, request.mode, request.rule)
     notices += _notices_of(components.components, request)
@@ -319,7 +321,7 @@ def foreground_map(
     Raises:
         Unsupported: the architecture has no patch tokens in the space of the texts.
     """
-    from core.foreground.heatmap import check_method, dense_features, heat_map
+    from .heatmap import check_method, dense_features, heat_map
 
     check_method(method)
     prompts, _ = check(request.prompts)
@@ -388,7 +390,7 @@ class ComponentEncoder:
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
             for begin in range(0, len(missing), self._request.batch_size):
                 if self._cancel is not None and self._cancel.is_set():
-                    raise Cancelled("Stopped.")
+                    raise Cancelled(Common.stopped())
                 rows = missing[begin : begin + self._request.batch_size]
                 self._encode([components[row] for row in rows], rows, threads)
                 yield self._progress(total - len(missing) + begin + len(rows), total, started)
@@ -440,7 +442,7 @@ def encode_prompts(
     parts, notices = [], []
     for begin in range(0, len(texts), CAPTIONS_AT_ONCE):
         if cancel is not None and cancel.is_set():
-            raise Cancelled("Stopped.")
+            raise Cancelled(Common.stopped())
         features_KD, cut = manager.text_cache.encode(encoder, texts[begin : begin + CAPTIONS_AT_ONCE])
         parts.append(features_KD)
         notices += cut
@@ -457,9 +459,9 @@ def normalised(features_ND: np.ndarray) -> np.ndarray:
 def require_text(encoder: Encoder) -> None:
     if not encoder.spec.has_text:
         raise Unsupported(
-            f"{encoder.spec.id} has no text tower, so it cannot compare images with prompts.",
+            Says.no_text_tower_so_cannot(model=encoder.spec.id),
             where=encoder.spec.id,
-            next_step="Choose a CLIP model.",
+            next_step=Common.choose_clip_model(),
         )
 
 
@@ -490,12 +492,8 @@ def _notices_of(components: Sequence[Component], request: ForegroundRequest) -> 
     notices = []
     taken = sorted({name for component in components for name in FIELDS if name in component.fields})
     if taken:
-        notices.append(
-            Notice("fields_kept", f"The components brought fields of these names; see NAME_given: {', '.join(taken)}.")
-        )
+        notices.append(Notice("fields_kept", Says.components_brought_fields_names_see(names=", ".join(taken))))
     long = sum(middle(component.box_xyxy_px) != component.box_xyxy_px for component in components)
     if long:
-        notices.append(
-            Notice("crop_middle", f"{long:,} component(s) are longer than 16 : 1; the model is shown their middle.")
-        )
+        notices.append(Notice("crop_middle", Says.component_s_longer_than_16(count=long)))
     return notices

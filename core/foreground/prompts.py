@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from core.errors import InputError
-from core.types import Notice
+from ..errors import InputError
+from ..types import Notice
+from ..words import Common
+from .words import Says
 
 Group = Literal["positive", "negative", "neutral"]
 GROUPS: tuple[Group, ...] = ("positive", "negative", "neutral")
@@ -182,7 +184,9 @@ def preset(name: str) -> Preset:
     for candidate in PRESETS:
         if candidate.name == name:
             return candidate
-    raise InputError(f"There is no preset {name!r}.", next_step=f"Choose one of: {', '.join(p.name for p in PRESETS)}.")
+    raise InputError(
+        Says.there_no_preset(name=name), next_step=Common.choose_one(names=", ".join(p.name for p in PRESETS))
+    )
 
 
 @dataclass(frozen=True)
@@ -233,13 +237,13 @@ def check(prompts: PromptSet) -> tuple[PromptSet, tuple[Notice, ...]]:
         seen: dict[str, None] = {}
         for position, raw in enumerate(getattr(prompts, group), start=1):
             if not isinstance(raw, str):
-                raise InputError(f"A prompt is text; the {group} list holds {type(raw).__name__}.")
+                raise InputError(Says.prompt_text_list_holds(group=group, kind=type(raw).__name__))
             text = " ".join(raw.split())
             if len(text) > MAX_PROMPT_CHARS:
                 raise InputError(
-                    f"A {group} prompt has {len(text):,} characters; {MAX_PROMPT_CHARS:,} are allowed.",
+                    Says.prompt_characters_allowed(group=group, count=len(text), limit=MAX_PROMPT_CHARS),
                     where=text[:60] + "…",
-                    next_step="One prompt per line; CLIP reads 77 tokens of it.",
+                    next_step=Says.one_prompt_per_line_clip(),
                 )
             if not text:
                 empty.append(position)
@@ -250,17 +254,17 @@ def check(prompts: PromptSet) -> tuple[PromptSet, tuple[Notice, ...]]:
         kept[group] = tuple(seen)
         if empty:
             places = ", ".join(map(str, empty[:10])) + (" …" if len(empty) > 10 else "")
-            notices.append(Notice("prompt_empty", f"{len(empty)} empty {group} prompt(s) left out (place {places})."))
+            notices.append(
+                Notice("prompt_empty", Says.empty_prompt_s_left_out(count=len(empty), group=group, places=places))
+            )
         if repeated:
             names = ", ".join(repr(text) for text in repeated)
-            notices.append(Notice("prompt_duplicate", f"Repeated {group} prompts count once: {names}."))
+            notices.append(Notice("prompt_duplicate", Says.repeated_prompts_count_once(group=group, prompts=names)))
     checked = PromptSet(kept["positive"], kept["negative"], kept["neutral"])
     if not checked.positive and not checked.negative:
-        raise InputError(
-            "There is no positive and no negative prompt.", next_step="Write at least one, or choose a preset."
-        )
+        raise InputError(Says.there_no_positive_no_negative(), next_step=Says.write_least_one_choose_preset())
     if len(checked.texts) > MAX_PROMPTS:
-        raise InputError(f"{len(checked.texts):,} prompts are too many; {MAX_PROMPTS:,} are allowed.")
+        raise InputError(Says.prompts_too_many_allowed(count=len(checked.texts), limit=MAX_PROMPTS))
     notices += _names_of_shared(checked)
     foreign = [text for text in checked.texts if _other_script(text)]
     if foreign:
@@ -284,7 +288,7 @@ def _names_of_shared(prompts: PromptSet) -> list[Notice]:
     shared = [f"{text!r} ({' and '.join(groups)})" for text, groups in owners.items() if len(groups) > 1]
     if not shared:
         return []
-    return [Notice("prompt_shared", f"In two groups at once, so pulling both ways: {', '.join(shared)}.")]
+    return [Notice("prompt_shared", Says.two_groups_once_so_pulling(prompts=", ".join(shared)))]
 
 
 def _other_script(text: str) -> bool:
@@ -304,7 +308,7 @@ def parse(text: str) -> tuple[str, ...]:
             values = None  # a prompt may begin with a bracket
         if isinstance(values, list):
             if not all(isinstance(value, str) for value in values):
-                raise InputError("A JSON list of prompts may hold text only.")
+                raise InputError(Says.json_list_prompts_may_hold())
             return tuple(values)
     return tuple(line.strip() for line in stripped.splitlines() if not line.lstrip().startswith("#"))
 
@@ -315,7 +319,7 @@ def read(path: Path) -> tuple[str, ...]:
         return parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"The prompt file cannot be read: {error}", where=str(path), next_step="One prompt per line, UTF-8."
+            Says.prompt_file_cannot_read(error=error), where=str(path), next_step=Says.one_prompt_per_line_utf()
         ) from error
 
 
@@ -333,7 +337,9 @@ def render(prompt: str, templates: TemplateSet) -> tuple[str, ...]:
     if templates == "one":
         return (f"a photo of {prompt}.",)
     if templates not in TEMPLATE_SETS:
-        raise InputError(f"There are no templates {templates!r}.", next_step=f"Choose {', '.join(TEMPLATE_SETS)}.")
+        raise InputError(
+            Says.there_no_templates(name=templates), next_step=Common.choose(names=", ".join(TEMPLATE_SETS))
+        )
     from open_clip import zero_shot_metadata as metadata
 
     functions = metadata.SIMPLE_IMAGENET_TEMPLATES if templates == "simple" else metadata.OPENAI_IMAGENET_TEMPLATES
@@ -350,7 +356,7 @@ def captions(prompts: Sequence[str], templates: TemplateSet) -> tuple[tuple[str,
     per_prompt = len(render("a thing", templates))
     if per_prompt * len(prompts) > MAX_TEXTS:
         raise InputError(
-            f"{len(prompts):,} prompts × {per_prompt} templates are more than {MAX_TEXTS:,} captions.",
-            next_step="Use fewer prompts or fewer templates.",
+            Says.prompts_templates_more_than_captions(prompts=len(prompts), templates=per_prompt, limit=MAX_TEXTS),
+            next_step=Says.use_fewer_prompts_fewer_templates(),
         )
     return tuple(caption for prompt in prompts for caption in render(prompt, templates)), per_prompt

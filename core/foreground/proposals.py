@@ -13,12 +13,13 @@ from PIL import Image
 from scipy import ndimage
 from skimage import color, filters, graph, segmentation
 
-from core.errors import InputError
-from core.foreground.components import Component, ComponentLimits, ComponentSet
-from core.foreground.heatmap import HeatMap
-from core.foreground.masks import LabelMask, resize_nearest
-from core.images.crops import Box
-from core.types import Notice
+from ..errors import InputError
+from ..images.crops import Box
+from ..types import Notice
+from .components import Component, ComponentLimits, ComponentSet
+from .heatmap import HeatMap
+from .masks import LabelMask, resize_nearest
+from .words import Says
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ProposalSettings:
 
     def __post_init__(self) -> None:
         if not (32 <= self.work_px <= 2048 and 2 <= self.superpixels <= 5000):
-            raise InputError("Proposals need work_px in 32..2048 and 2..5000 superpixels.")
+            raise InputError(Says.proposals_need_work_px_32())
 
 
 def propose(
@@ -88,15 +89,15 @@ def propose(
     found, doubled = _without_doubles(found)
     key = (lambda c: -c.fields["score"]) if heat is not None else (lambda c: -c.area_px)
     found.sort(key=key)
-    notices = [Notice("proposed", f"No components were given; {len(found):,} are proposed.")]
+    notices = [Notice("proposed", Says.no_components_given_proposed(count=len(found)))]
     if left_out:
         notices.append(
-            Notice("proposals_small", f"{left_out:,} proposal(s) under {settings.min_part:.1%} of the image left out.")
+            Notice("proposals_small", Says.proposal_s_under_image_left(count=left_out, share=settings.min_part))
         )
     if doubled:
-        notices.append(Notice("proposals_double", f"{doubled:,} proposal(s) were found twice and count once."))
+        notices.append(Notice("proposals_double", Says.proposal_s_found_twice_count(count=doubled)))
     if heat is None:
-        notices.append(Notice("proposals_by_colour", "Proposed by colour alone: there is no heat map."))
+        notices.append(Notice("proposals_by_colour", Says.proposed_colour_alone_there_no()))
     return ComponentSet(tuple(_named(c, number) for number, c in enumerate(found, start=1)), (), tuple(notices))
 
 

@@ -14,9 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.errors import InputError
-from core.foreground.prompts import PromptSet
-from core.types import Notice
+from ..errors import InputError
+from ..types import Notice
+from ..words import Common
+from .prompts import PromptSet
+from .words import Says
 
 Mode = Literal["note", "balanced"]
 MODES: tuple[Mode, ...] = ("note", "balanced")
@@ -129,7 +131,7 @@ def score(
         logit_scale: exp(logit_scale) of the checkpoint.
     """
     if mode not in MODES:
-        raise InputError(f"There is no mode {mode!r}.", next_step=f"Choose {' or '.join(MODES)}.")
+        raise InputError(Says.there_no_mode(name=mode), next_step=Common.choose(names=" or ".join(MODES)))
     logits_BK = logits(cosines_BK, logit_scale, prompts, mode)
     probabilities_BK = softmax(logits_BK)
     positive, negative, _ = prompts.slices
@@ -249,8 +251,9 @@ def list_notices(prompts: PromptSet, mode: Mode = "note", rule: Rule = Rule()) -
         notices.append(
             Notice(
                 "lists_unbalanced",
-                f"{n_positive} positive against {n_negative} negative prompts: with no evidence at all p_pos_sum would "
-                f"be {p_pos:.2f} and the multiplier {multiplier:g}. The balanced mode takes this bias out.",
+                Says.positive_against_negative_prompts_no(
+                    positive=n_positive, negative=n_negative, p_pos=p_pos, multiplier=multiplier
+                ),
             )
         )
     # Without neutral prompts p_pos_sum = 1 - p_neg_sum, so whatever is not background passes the lower threshold.
@@ -258,8 +261,7 @@ def list_notices(prompts: PromptSet, mode: Mode = "note", rule: Rule = Rule()) -
         notices.append(
             Notice(
                 "branch_dead",
-                f"Without neutral prompts the two sums add to 1, so the multiplier {rule.ambiguous:g} (ambiguous) "
-                "cannot occur.",
+                Says.without_neutral_prompts_two_sums(multiplier=rule.ambiguous),
             )
         )
     return tuple(notices)

@@ -10,7 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-from core.errors import InputError
+from ..errors import InputError
+from ..words import Common
+from .words import Says
 
 TreatmentName = Literal["original", "raw_crop", "soft_mask", "blur_background"]
 TREATMENTS: tuple[TreatmentName, ...] = ("original", "raw_crop", "soft_mask", "blur_background")
@@ -36,11 +38,15 @@ class Treatment:
 
     def __post_init__(self) -> None:
         if self.name not in TREATMENTS:
-            raise InputError(f"There is no treatment {self.name!r}.", next_step=f"Choose {', '.join(TREATMENTS)}.")
+            raise InputError(
+                Says.there_no_treatment(name=self.name), next_step=Common.choose(names=", ".join(TREATMENTS))
+            )
         for field, low, high in (("alpha", 0, 1), ("grey", 0, 255), ("gain", 0, 10), ("blur", 0, 1)):
             value = getattr(self, field)
             if not low <= value <= high:  # also false for NaN
-                raise InputError(f"{field} must lie in {low}..{high}, not {value}.", where=f"treatment {self.name}")
+                raise InputError(
+                    Says.must_lie_not(name=field, low=low, high=high, value=value), where=f"treatment {self.name}"
+                )
 
 
 def treat(crop_HWC: np.ndarray, mask_HW: np.ndarray, treatment: Treatment) -> np.ndarray:

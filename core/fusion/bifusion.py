@@ -21,10 +21,10 @@ import torchvision
 from open_clip.transformer import VisionTransformer
 from torch import nn
 
-from core.errors import InputError, Unsupported
-from core.fusion.projection import OCCLUSION_M, Camera, Projection, project, sample_features
-from core.models import catalogue, weights
-from core.models.encoder import Encoder
+from ..errors import InputError, Unsupported
+from ..models import catalogue, weights
+from ..models.encoder import Encoder
+from .projection import OCCLUSION_M, Camera, Projection, project, sample_features
 
 POINT_WIDTH = 96  # what the usual 3-D backbones put out
 FUSION_WIDTH = 256
@@ -133,7 +133,7 @@ class Enhanced2DEncoder(nn.Module):
         Raises:
             UnknownModel, WeightsMissing, WeightsInvalid: as loading does. Unsupported: it is no ViT.
         """
-        from core.settings import Settings
+        from ..settings import Settings
 
         weights_dir = weights_dir or Settings().weights_dir
         spec = catalogue.find(model_id, weights_dir)

@@ -24,7 +24,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.errors import InputError
+from ..errors import InputError
+from ..words import Common
 
 Activation = Literal["none", "relu", "gelu"]
 Pool = Literal["mean", "max"]
@@ -244,7 +245,9 @@ def _windows(field: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
 
 def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise InputError(f"Not a choice of {name}.", where=repr(value), next_step=f"Choose one of: {', '.join(known)}.")
+        raise InputError(
+            f"Not a choice of {name}.", where=repr(value), next_step=Common.choose_one(names=", ".join(known))
+        )
 
 
 def _window(scale: Scale, windows: Windows) -> tuple[int, ...]:

@@ -21,9 +21,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from core.errors import InputError
-from core.models.preprocess import resized_size
-from core.models.spec import Preprocessing
+from ..errors import InputError
+from ..models.preprocess import resized_size
+from ..models.spec import Preprocessing
 
 MIN_DEPTH_M = 0.05  # nearer to the camera's plane than this, a point has no pixel worth the name
 OCCLUSION_M = 0.10  # a point this much off the depth measured at its pixel is not the point that was seen

@@ -16,10 +16,12 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import InputError
-from core.images.sources import is_image_name, numbered
-from core.settings import ImageLimits
-from core.types import ImageSource, Reject
+from ..errors import InputError
+from ..settings import ImageLimits
+from ..types import ImageSource, Reject
+from ..words import Common
+from .sources import is_image_name, numbered
+from .words import Says
 
 _CHUNK_BYTES = 2**16
 _RATIO_FREE_BYTES = 2**20  # a small flat picture may compress very well
@@ -70,14 +72,14 @@ def from_zip(
     try:
         reader = _BoundedReader(path, limits)
     except OSError as error:
-        raise InputError(f"The archive cannot be read ({error.strerror}).", where=str(path)) from error
+        raise InputError(Says.archive_cannot_read(error=error.strerror), where=str(path)) from error
     with reader:
         try:
             archive = zipfile.ZipFile(reader)
         except InputError:
             raise
         except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, EOFError, OSError) as error:
-            raise InputError(f"The archive is damaged or not a ZIP ({error}).", where=path.name) from error
+            raise InputError(Says.archive_damaged_not_zip(error=error), where=path.name) from error
         with archive:
             members = [
                 member for member in archive.infolist() if not member.filename.endswith("/")
@@ -117,13 +119,13 @@ def _unpack(
         kept_bytes += len(data)
         if unpacked_bytes > limits.max_unpacked_bytes:
             raise InputError(
-                f"The archive unpacks to more than {limits.max_unpacked_bytes / 2**20:.0f} MiB.",
+                Says.archive_unpacks_more_than_mib(limit=limits.max_unpacked_bytes / 2**20),
                 where=path.name,
-                next_step="Split it into smaller archives.",
+                next_step=Says.split_into_smaller_archives(),
             )
         if _ratio_exceeded(kept_bytes, archive_bytes, limits):
             raise InputError(
-                f"The archive unpacks to more than {limits.max_ratio:g} times its size, as no photos do.",
+                Says.archive_unpacks_more_than_times(ratio=limits.max_ratio),
                 where=path.name,
             )
         if refused is not None:
@@ -135,20 +137,20 @@ def _unpack(
             place.write_bytes(data)
             sources.append(ImageSource(image_id, path=place))
     if macos_count:
-        rejects.append(Reject("__MACOSX", "not_an_image", f"{macos_count} files of macOS's own, left out."))
+        rejects.append(Reject("__MACOSX", "not_an_image", Says.files_macos_own_left_out(count=macos_count)))
     return sources, rejects
 
 
 def _refused_by_directory(member: zipfile.ZipInfo, shown: str) -> tuple[str, str] | None:
     """(code, reason) for what need not be unpacked."""
     if shown.lower().endswith(_ARCHIVE_SUFFIXES):
-        return "unsupported", "An archive inside the archive is not opened."
+        return "unsupported", Says.archive_inside_archive_not_opened()
     if not is_image_name(shown):
-        return "not_an_image", "Not an image by its name."
+        return "not_an_image", Says.not_image_name()
     if member.flag_bits & 0x1:
-        return "unsupported", "The member is encrypted."
+        return "unsupported", Says.member_encrypted()
     if member.compress_type not in _READ_METHODS:
-        return "unsupported", "The member is compressed by a method other than deflate."
+        return "unsupported", Says.member_compressed_method_other_than()
     return None
 
 
@@ -169,18 +171,18 @@ def _read_member(
                 if read_bytes > room_bytes:
                     return b"", None, read_bytes  # the caller refuses the archive
                 if read_bytes > image_limits.max_file_bytes:
-                    reason = f"The member is larger than {image_limits.max_file_bytes / 2**20:.0f} MiB."
+                    reason = Says.member_larger_than_mib(limit=image_limits.max_file_bytes / 2**20)
                     return b"", ("too_large", reason), read_bytes
                 if _ratio_exceeded(read_bytes, member.compress_size, limits):
-                    reason = f"The member unpacks to more than {limits.max_ratio:g} times its size."
+                    reason = Says.member_unpacks_more_than_times(ratio=limits.max_ratio)
                     return b"", ("too_large", reason), read_bytes
                 parts.append(part)
     except EOFError:
-        return b"", ("truncated", "The member ends too early."), read_bytes
+        return b"", ("truncated", Says.member_ends_too_early()), read_bytes
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError) as error:
-        return b"", ("unreadable", f"The member is damaged ({error})."), read_bytes
+        return b"", ("unreadable", Says.member_damaged(error=error)), read_bytes
     if not read_bytes:
-        return b"", ("empty", "The file is empty."), 0
+        return b"", ("empty", Common.file_empty()), 0
     return b"".join(parts), None, read_bytes
 
 
@@ -224,7 +226,7 @@ class _BoundedReader(io.BufferedReader):
 
 def _too_many_members(name: str, limits: ArchiveLimits) -> InputError:
     return InputError(
-        f"The archive holds more than {limits.max_members} files.",
+        Says.archive_holds_more_than_files(limit=limits.max_members),
         where=name,
-        next_step="Split it into smaller archives.",
+        next_step=Says.split_into_smaller_archives(),
     )

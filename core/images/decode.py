@@ -31,9 +31,11 @@ from PIL import BmpImagePlugin, GifImagePlugin, Image, PngImagePlugin, TiffImage
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from core.errors import ImageRejected
-from core.settings import ImageLimits
-from core.types import ImageSource
+from ..errors import ImageRejected
+from ..settings import ImageLimits
+from ..types import ImageSource
+from ..words import Common
+from .words import Says
 
 # The formats read, in the order tried. Nothing else of Pillow's many parsers is reachable from an upload.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -126,7 +128,7 @@ def _read(source: ImageSource, limits: ImageLimits) -> bytes:
         assert source.path is not None
         data = _read_file(source.id, source.path, limits)
     if not data:
-        raise ImageRejected("The file is empty.", where=source.id, code_detail="empty")
+        raise ImageRejected(Common.file_empty(), where=source.id, code_detail="empty")
     if len(data) > limits.max_file_bytes:
         raise _too_many_bytes(source.id, limits)
     return data
@@ -136,9 +138,9 @@ def _read_file(image_id: str, path: Path, limits: ImageLimits) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise ImageRejected("This is a folder, not a file.", where=image_id)
+            raise ImageRejected(Says.folder_not_file(), where=image_id)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe or a device could wait for ever
-            raise ImageRejected("This is not a regular file.", where=image_id)
+            raise ImageRejected(Says.not_regular_file(), where=image_id)
         if status.st_size > limits.max_file_bytes:
             raise _too_many_bytes(image_id, limits)
         with path.open("rb") as file:
@@ -152,17 +154,17 @@ def _read_file(image_id: str, path: Path, limits: ImageLimits) -> bytes:
 def _why_unreadable(error: OSError | ValueError) -> str:
     number = getattr(error, "errno", None)
     if number == errno.ENOENT:
-        return "There is no such file (or the link leads nowhere)."
+        return Says.there_no_such_file_link()
     if number == errno.ELOOP:
-        return "The symbolic link leads back to itself."
+        return Says.symbolic_link_leads_back_itself()
     if number in (errno.EACCES, errno.EPERM):
-        return "The file may not be read: permission denied."
-    return f"The file cannot be read: {getattr(error, 'strerror', None) or error}."
+        return Says.file_may_not_read_permission()
+    return Common.file_cannot_read(error=getattr(error, "strerror", None) or error)
 
 
 def _too_many_bytes(image_id: str, limits: ImageLimits) -> ImageRejected:
     return ImageRejected(
-        f"The file is larger than {limits.max_file_bytes / 2**20:.0f} MiB.", where=image_id, code_detail="too_large"
+        Says.file_larger_than_mib(limit=limits.max_file_bytes / 2**20), where=image_id, code_detail="too_large"
     )
 
 
@@ -197,7 +199,7 @@ def _open(image_id: str, data: bytes, limits: ImageLimits) -> ImageFile:
     if image.width * image.height > limits.max_pixels:
         image.close()
         raise ImageRejected(
-            f"{image.width} × {image.height} px is more than the limit of {limits.max_pixels / 1e6:g} megapixels.",
+            Says.px_more_than_limit_megapixels(width=image.width, height=image.height, limit=limits.max_pixels / 1e6),
             where=image_id,
             code_detail="too_large",
         )
@@ -208,29 +210,27 @@ def _not_an_image(image_id: str, data: bytes) -> ImageRejected:
     for signature, offset, name in _OTHER_KINDS:
         if data[offset : offset + len(signature)] == signature:
             return ImageRejected(
-                f"This is {name}, which is not read.",
+                Says.which_not_read(kind=name),
                 where=image_id,
-                next_step="Convert it to JPEG, PNG, WebP, GIF, BMP or TIFF.",
+                next_step=Says.convert_jpeg_png_webp_gif(),
                 code_detail="unsupported",
             )
-    return ImageRejected(
-        "This is not an image (JPEG, PNG, WebP, GIF, BMP or TIFF).", where=image_id, code_detail="not_an_image"
-    )
+    return ImageRejected(Says.not_image_jpeg_png_webp(), where=image_id, code_detail="not_an_image")
 
 
 def _damaged(image_id: str, kind: str, data: bytes, error: BaseException) -> ImageRejected:
     if isinstance(error, (MemoryError, Image.DecompressionBombError)):
-        return ImageRejected("There is not enough memory for this image.", where=image_id, code_detail="too_large")
+        return ImageRejected(Says.there_not_enough_memory_image(), where=image_id, code_detail="too_large")
     if _ends_early(kind, data):
-        return ImageRejected(f"The {kind} file ends before its image does.", where=image_id, code_detail="truncated")
+        return ImageRejected(Says.file_ends_before_image_does(kind=kind), where=image_id, code_detail="truncated")
     if "cannot handle" in str(error) or "nsupported" in str(error):
         return ImageRejected(
-            f"This kind of {kind} is not read ({error}).",
+            Says.kind_not_read(kind=kind, error=error),
             where=image_id,
-            next_step="Save it again as an 8-bit JPEG or PNG.",
+            next_step=Says.save_again_8_bit_jpeg(),
             code_detail="unsupported",
         )
-    return ImageRejected(f"The {kind} file is damaged ({error}).", where=image_id, code_detail="unreadable")
+    return ImageRejected(Says.file_damaged(kind=kind, error=error), where=image_id, code_detail="unreadable")
 
 
 def _ends_early(kind: str, data: bytes) -> bool:
@@ -272,16 +272,17 @@ def _checked_array(source: ImageSource, limits: ImageLimits) -> np.ndarray:
     assert rgb_HWC is not None
     if rgb_HWC.ndim != 3 or rgb_HWC.shape[2] != 3 or rgb_HWC.dtype != np.uint8:
         raise ImageRejected(
-            f"An array has to be uint8 of shape [H, W, 3]; this one is {rgb_HWC.dtype} {list(rgb_HWC.shape)}.",
+            Says.array_uint8_shape_h_w(dtype=rgb_HWC.dtype, shape=list(rgb_HWC.shape)),
             where=source.id,
             code_detail="unsupported",
         )
     if rgb_HWC.size == 0:
-        raise ImageRejected("The array has no pixels.", where=source.id, code_detail="empty")
+        raise ImageRejected(Says.array_no_pixels(), where=source.id, code_detail="empty")
     if rgb_HWC.shape[0] * rgb_HWC.shape[1] > limits.max_pixels:
         raise ImageRejected(
-            f"{rgb_HWC.shape[1]} × {rgb_HWC.shape[0]} px is more than the limit of "
-            f"{limits.max_pixels / 1e6:g} megapixels.",
+            Says.px_more_than_limit_megapixels(
+                width=rgb_HWC.shape[1], height=rgb_HWC.shape[0], limit=limits.max_pixels / 1e6
+            ),
             where=source.id,
             code_detail="too_large",
         )
@@ -317,9 +318,9 @@ def _to_rgb(image_id: str, image: Image.Image) -> np.ndarray:
         return _float_to_rgb(image_id, image)
     if image.mode in ("I", "LAB"):
         raise ImageRejected(
-            f"Pixels of mode {image.mode} (32-bit integers or CIELAB) have no agreed brightness here.",
+            Says.pixels_mode_32_bit_integers(mode=image.mode),
             where=image_id,
-            next_step="Save it as an 8-bit or 16-bit image.",
+            next_step=Says.save_8_bit_16_bit(),
             code_detail="unsupported",
         )
     if image.mode == "CMYK":
@@ -350,9 +351,9 @@ def _float_to_rgb(image_id: str, image: Image.Image) -> np.ndarray:
     lowest, highest = float(values_HW.min()), float(values_HW.max())
     if not (lowest >= 0.0 and highest <= 1.0):  # NaN fails too
         raise ImageRejected(
-            f"Float pixels have to lie in 0..1; these lie in {lowest:g}..{highest:g}.",
+            Says.float_pixels_lie_0_1(lowest=lowest, highest=highest),
             where=image_id,
-            next_step="Scale them, or save an 8-bit or 16-bit image.",
+            next_step=Says.scale_them_save_8_bit(),
             code_detail="unsupported",
         )
     scaled_HW = np.floor(values_HW * 255.0 + 0.5).astype(np.uint8)

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.errors import InputError
-from core.types import ImageSource, Notice, Reject
+from ..errors import InputError
+from ..types import ImageSource, Notice, Reject
+from .words import Says
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
@@ -61,10 +62,10 @@ def find(path: Path, recursive: bool = False) -> Found:
         is_folder = path.is_dir()
         is_there = is_folder or os.path.lexists(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"The path cannot be read ({error}).", where=_printable(str(path))) from error
+        raise InputError(Says.path_cannot_read(error=error), where=_printable(str(path))) from error
     if not is_there:
         raise InputError(
-            "There is no such file or folder.", where=str(path), next_step="Check the path given as --image_path."
+            Says.there_no_such_file_folder(), where=str(path), next_step=Says.check_path_given_image_path()
         )
     if not is_folder:
         return Found((ImageSource(_printable(path.name), path=path),))
@@ -89,7 +90,7 @@ def with_unique_ids(sources: Sequence[ImageSource]) -> tuple[list[ImageSource], 
             renamed.append(image_id)
         seen.add(image_id)
         unique.append(source if image_id == source.id else replace(source, id=image_id))
-    notices = [Notice("renamed", f"Images of the same name were numbered ({_some(renamed)}).")] if renamed else []
+    notices = [Notice("renamed", Says.images_same_name_numbered(names=_some(renamed)))] if renamed else []
     return unique, notices
 
 
@@ -122,8 +123,8 @@ def _find_in_folder(folder: Path, recursive: bool) -> Found:
             entries = list(os.scandir(place))
         except OSError as error:
             if place == folder:
-                raise InputError(f"The folder cannot be read ({error.strerror}).", where=str(folder)) from error
-            rejects.append(Reject(prefix, "unreadable", f"The folder cannot be read: {error.strerror}."))
+                raise InputError(Says.folder_cannot_read(error=error.strerror), where=str(folder)) from error
+            rejects.append(Reject(prefix, "unreadable", Says.folder_cannot_read_2(error=error.strerror)))
             continue
         for entry in entries:
             image_id = prefix + _printable(entry.name)

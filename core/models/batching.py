@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import Cancelled, OutOfMemory
-from core.models.device import dtype_name, is_out_of_memory
-from core.models.encoder import Encoder
-from core.models.manager import Lease, ModelManager, cpu_dtype_name, moved_to_cpu
-from core.types import Notice
+from ..errors import Cancelled, OutOfMemory
+from ..types import Notice
+from ..words import Common
+from .device import dtype_name, is_out_of_memory
+from .encoder import Encoder
+from .manager import Lease, ModelManager, cpu_dtype_name, moved_to_cpu
+from .words import Says
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +97,7 @@ class BatchRunner:
         begin = 0
         while begin < len(pixels_BCHW):
             if self._cancel is not None and self._cancel.is_set():
-                raise Cancelled("Stopped.")
+                raise Cancelled(Common.stopped())
             batch_BCHW = pixels_BCHW[begin : begin + self.batch_size]
             features_BD = self._try(batch_BCHW)
             if features_BD is None:
@@ -135,9 +137,9 @@ class BatchRunner:
                 return
         if device.type == "cpu":
             raise OutOfMemory(
-                "Memory ran out on the CPU with a single image.",
+                Says.memory_ran_out_cpu_single(),
                 where=self._model_id,
-                next_step="Choose a smaller model, or close other programs.",
+                next_step=Says.choose_smaller_model_close_other(),
             )
         dtype = cpu_dtype_name(dtype_name(self.encoder.dtype))
         self._lease = None

@@ -8,16 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import Cancelled, WeightsMissing, WorkbenchError
-from core.models.batching import BatchRunner
-from core.models.device import dtype_name, pick_device, pick_dtype
-from core.models.manager import ModelManager
-from core.types import Notice
+from ..errors import Cancelled, WeightsMissing, WorkbenchError
+from ..types import Notice
+from .batching import BatchRunner
+from .device import dtype_name, pick_device, pick_dtype
+from .manager import ModelManager
 
 if TYPE_CHECKING:
     import torch
 
-    from core.models.spec import ModelSpec
+    from .spec import ModelSpec
 
 
 @dataclass(frozen=True)

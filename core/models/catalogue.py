@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from core.errors import UnknownModel
-from core.models.spec import (
+from ..errors import UnknownModel
+from .spec import (
     CLIP_MEAN,
     CLIP_STD,
     HALF,
@@ -27,6 +27,7 @@ from core.models.spec import (
     ModelSpec,
     Preprocessing,
 )
+from .words import Says
 
 OPEN_CLIP_CONFIG = "open_clip_config.json"
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # the order in which open_clip prefers them
@@ -457,7 +458,7 @@ def find(model_id: str, weights_dir: Path) -> ModelSpec:
         return known[model_id]
     close = difflib.get_close_matches(model_id.lower(), known, n=3, cutoff=0.6)
     hint = f"did you mean {', '.join(close)}? " if close else ""
-    raise UnknownModel("No model has this id.", where=model_id, next_step=hint + "python -m core models list")
+    raise UnknownModel(Says.no_model_id(), where=model_id, next_step=hint + "python -m core models list")
 
 
 # --- checkpoints that describe themselves ---------------------------------------------------------------------------
@@ -490,14 +491,14 @@ def _custom_spec(folder: Path) -> ModelSpec:
         custom=True,
     )
     if safe_name != folder.name:
-        return replace(blank, problem=f"rename the folder {folder.name!r}: letters, digits, dot, dash, underscore only")
+        return replace(blank, problem=Says.rename_folder_letters_digits_dot(folder=folder.name))
     weights = sorted(path.name for path in folder.glob("*.safetensors"))
     if HUB_FILES[0] in weights:
         weights = [HUB_FILES[0]]
     if len(weights) != 1:
         count = "no" if not weights else "several"
         return replace(
-            blank, problem=f"{count} .safetensors files in {blank.folder}: keep one, or name it {HUB_FILES[0]}"
+            blank, problem=Says.safetensors_files_keep_one_name(count=count, folder=blank.folder, name=HUB_FILES[0])
         )
     return _from_config(replace(blank, files=(weights[0],)), folder)
 
@@ -510,11 +511,13 @@ def _from_config(blank: ModelSpec, folder: Path) -> ModelSpec:
         config = json.loads(path.read_text(encoding="utf-8"))
         return _facts(blank, config, folder / blank.files[0])
     except FileNotFoundError:
-        return replace(blank, problem=f"{where} is missing")
+        return replace(blank, problem=Says.missing(path=where))
     except (OSError, ValueError) as error:  # ValueError: bad JSON, bad encoding, and `_facts` below
         return replace(blank, problem=f"{where}: {error}")
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        return replace(blank, problem=f"{where} is not an open_clip configuration ({type(error).__name__}: {error})")
+        return replace(
+            blank, problem=Says.not_open_clip_configuration(path=where, kind=type(error).__name__, error=error)
+        )
 
 
 def _facts(blank: ModelSpec, config: dict[str, Any], weights: Path) -> ModelSpec:

@@ -16,8 +16,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from core.errors import WeightsInvalid
-from core.models.openai_clip import is_archive, read_archive
+from ..errors import WeightsInvalid
+from .openai_clip import is_archive, read_archive
+from .words import Says
 
 StateDict = dict[str, torch.Tensor]
 
@@ -39,15 +40,15 @@ def read_state_dict(path: Path) -> StateDict:
         content = read_archive(path) if is_archive(path) else _read_pickle(path)
     except pickle.UnpicklingError as error:
         raise WeightsInvalid(
-            "The file holds more than tensors, or is damaged; it was not opened.",
+            Says.file_holds_more_than_tensors(),
             where=str(path),
-            next_step="Save it again as .safetensors, or fetch it anew.",
+            next_step=Says.save_again_safetensors_fetch_anew(),
         ) from error
     except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, OSError) as error:
         raise WeightsInvalid(
-            f"The weight file cannot be read: {_first_line(error)}",
+            Says.weight_file_cannot_read(error=_first_line(error)),
             where=str(path),
-            next_step="Delete it and fetch it again.",
+            next_step=Says.delete_fetch_again(),
         ) from error
     return _unwrapped(content, path)
 
@@ -99,7 +100,7 @@ def materialise(
                 if names
             ),
             where=where,
-            next_step="Check that the file belongs to this model; fetch it again if it does.",
+            next_step=Says.check_file_belongs_model_fetch(),
         )
     kept = _kept_in_fp32(module)
     moved = {
@@ -131,10 +132,10 @@ def _unwrapped(content: object, path: Path) -> StateDict:
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
-        raise WeightsInvalid("The weight file holds no dictionary of tensors.", where=str(path))
+        raise WeightsInvalid(Says.weight_file_holds_no_dictionary(), where=str(path))
     strangers = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
     if strangers:
-        raise WeightsInvalid(f"Not tensors: {_listed('entries', strangers)}", where=str(path))
+        raise WeightsInvalid(Says.not_tensors(keys=_listed("entries", strangers)), where=str(path))
     prefix = "module." if all(str(name).startswith("module.") for name in content) else ""
     return {str(name).removeprefix(prefix): tensor for name, tensor in content.items()}
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
-from core.errors import DeviceUnavailable, InputError
-from core.settings import Settings
-from core.types import Notice
+from ..errors import DeviceUnavailable, InputError
+from ..settings import Settings
+from ..types import Notice
+from ..words import Common
+from .words import Says
 
 if TYPE_CHECKING:
     import torch
@@ -64,8 +66,8 @@ def pick_device(name: str) -> torch.device:
     elif (numbered := re.fullmatch(r"cuda:(\d+)", wanted)) and int(numbered[1]) in _working_gpus():
         return torch.device("cuda", int(numbered[1]))
     raise DeviceUnavailable(
-        f"The device {name!r} is not available on this machine.",
-        next_step=f"Choose one of: {', '.join(device_names())}.",
+        Says.device_not_available_machine(name=name),
+        next_step=Common.choose_one(names=", ".join(device_names())),
     )
 
 
@@ -130,11 +132,9 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     if wanted == "auto":
         return torch.bfloat16 if has_bf16(device) else torch.float32
     if wanted not in DTYPE_NAMES:
-        raise InputError(f"Unknown dtype {name!r}.", next_step=f"Choose one of: auto, {', '.join(DTYPE_NAMES)}.")
+        raise InputError(Common.unknown_dtype(name=name), next_step=Says.choose_one_auto(names=", ".join(DTYPE_NAMES)))
     if wanted == "fp16" and device.type == "cpu":
-        raise InputError(
-            "fp16 on a CPU is many times slower than fp32, and is not offered.", next_step="Choose bf16, fp32 or auto."
-        )
+        raise InputError(Says.fp16_cpu_many_times_slower(), next_step=Says.choose_bf16_fp32_auto())
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[wanted]
 
 
@@ -151,7 +151,7 @@ def dtype_notices(dtype: torch.dtype, device: torch.device) -> list[Notice]:
         return [
             Notice(
                 "slow_dtype",
-                "This CPU has no bf16 instructions: bf16 halves the memory, but most models run slower than in fp32.",
+                Says.cpu_no_bf16_instructions_bf16(),
             )
         ]
     return []

@@ -12,9 +12,9 @@ import torch
 from efficientnet_lite_pytorch import EfficientNet
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, Resize, ToTensor
 
-from core.models.checkpoint import materialise, read_state_dict
-from core.models.module_encoder import ModuleEncoder
-from core.models.spec import ModelSpec, Preprocessing
+from .checkpoint import materialise, read_state_dict
+from .module_encoder import ModuleEncoder
+from .spec import ModelSpec, Preprocessing
 
 
 def load(

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import Unsupported
-from core.models.spec import ModelSpec
-from core.types import Notice
+from ..errors import Unsupported
+from ..types import Notice
+from ..words import Common
+from .spec import ModelSpec
+from .words import Says
 
 if TYPE_CHECKING:
     import torch
@@ -61,7 +63,7 @@ class Encoder(ABC):
     @property
     def logit_scale(self) -> float:
         """exp(logit_scale) of the checkpoint, clamped to 100 as in training. `Unsupported` without a text tower."""
-        raise Unsupported("This model has no text tower, hence no logit scale.", where=self.spec.id)
+        raise Unsupported(Says.model_no_text_tower_hence(), where=self.spec.id)
 
     @abstractmethod
     def preprocess(self, rgb_HWC: np.ndarray) -> torch.Tensor:
@@ -81,8 +83,8 @@ class Encoder(ABC):
 
         Raises `Unsupported` without a text tower.
         """
-        raise Unsupported("This model has no text tower.", where=self.spec.id, next_step="Choose a CLIP model.")
+        raise Unsupported(Common.model_no_text_tower(), where=self.spec.id, next_step=Common.choose_clip_model())
 
     def patch_tokens(self, pixels_BCHW: torch.Tensor) -> PatchTokens:
         """Projected patch tokens. Raises `Unsupported` where the architecture has none."""
-        raise Unsupported("This architecture has no patch tokens.", where=self.spec.id, next_step="Choose a ViT.")
+        raise Unsupported(Says.architecture_no_patch_tokens(), where=self.spec.id, next_step=Says.choose_vit())

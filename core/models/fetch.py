@@ -21,9 +21,10 @@ from typing import IO
 
 import httpx
 
-from core.errors import InputError, NetworkUnavailable, WeightsInvalid, WorkbenchError
-from core.models.spec import ModelSpec
-from core.models.weights import fetch_command, locate
+from ..errors import InputError, NetworkUnavailable, WeightsInvalid, WorkbenchError
+from .spec import ModelSpec
+from .weights import fetch_command, locate
+from .words import Says
 
 HUB_URL = "https://huggingface.co"
 
@@ -93,7 +94,7 @@ def fetch(
         except NetworkUnavailable as error:
             first_problem = first_problem or error
     if first_problem is None:
-        raise InputError("This model is not downloaded.", where=spec.id, next_step=fetch_command(spec))
+        raise InputError(Says.model_not_downloaded(), where=spec.id, next_step=fetch_command(spec))
     raise first_problem
 
 
@@ -111,7 +112,7 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorkbenchError(
-            f"The folder cannot be made: {error}", where=str(target.parent), next_step="Choose another --weights_dir."
+            Says.folder_cannot_made(error=error), where=str(target.parent), next_step=Says.choose_another_weights_dir()
         ) from error
     with _only_one(target):
         if target.is_file():  # another process was quicker
@@ -155,9 +156,9 @@ def _receive(source: Source, part: Path, on_progress: OnProgress, seconds_betwee
                 problem = error
             except OSError as error:
                 raise WorkbenchError(
-                    f"The file cannot be written: {error}",
+                    Says.file_cannot_written(error=error),
                     where=str(part),
-                    next_step="Make room on the disk and fetch again; what is here is kept.",
+                    next_step=Says.make_room_disk_fetch_again(),
                 ) from error
             came_bytes = (part.stat().st_size if part.exists() else 0) - before_bytes
             tries_left = _TRIES if came_bytes > 0 else tries_left - 1
@@ -224,9 +225,9 @@ def _check_room(part: Path, needed_bytes: int) -> None:
     free_bytes = shutil.disk_usage(part.parent).free
     if needed_bytes > free_bytes:
         raise WorkbenchError(
-            f"{needed_bytes / 1e9:.1f} GB are still to come and {free_bytes / 1e9:.1f} GB are free.",
+            Says.gb_still_come_gb_free(needed=needed_bytes / 1e9, free=free_bytes / 1e9),
             where=str(part.parent),
-            next_step="Make room, or choose another --weights_dir.",
+            next_step=Says.make_room_choose_another_weights(),
         )
 
 
@@ -274,9 +275,9 @@ def _verify_and_name(source: Source, part: Path) -> None:
             part.unlink()
             _Note.path(part).unlink(missing_ok=True)
             raise WeightsInvalid(
-                f"The file that came has sha256 {sha256[:16]}…, but {who} says {known[:16]}…",
+                Says.file_came_sha256_but_says(found=sha256[:16], source=who, expected=known[:16]),
                 where=source.url,
-                next_step=f"Fetch again. If the file was changed on purpose, delete {_sidecar(source.target)} first.",
+                next_step=Says.fetch_again_if_file_changed(path=_sidecar(source.target)),
             )
     part.replace(source.target)
     _sidecar(source.target).write_text(f"{sha256}  {source.target.name}\n", encoding="utf-8")
@@ -296,9 +297,9 @@ def _known_hash(url: str) -> str:
 
 def _unavailable(source: Source, problem: str) -> NetworkUnavailable:
     return NetworkUnavailable(
-        f"The download failed: {problem}.",
+        Says.download_failed(problem=problem),
         where=source.url,
-        next_step=f"Fetch again, or download that address elsewhere and put the file at {source.target}",
+        next_step=Says.fetch_again_download_address_elsewhere(path=source.target),
     )
 
 

@@ -37,9 +37,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from core.errors import BudgetExceeded, Cancelled, InputError, OutOfMemory
-from core.models import catalogue, weights
-from core.models.device import (
+from ..errors import BudgetExceeded, Cancelled, InputError, OutOfMemory
+from ..settings import Settings
+from ..types import ModelStatus, Notice
+from . import catalogue, weights
+from .device import (
     DTYPE_BYTES,
     Memory,
     SystemMemory,
@@ -49,11 +51,10 @@ from core.models.device import (
     pick_device,
     pick_dtype,
 )
-from core.models.encoder import Encoder
-from core.models.spec import ModelSpec
-from core.models.text_cache import TextCache
-from core.settings import Settings
-from core.types import ModelStatus, Notice
+from .encoder import Encoder
+from .spec import ModelSpec
+from .text_cache import TextCache
+from .words import Says
 
 if TYPE_CHECKING:
     import torch
@@ -204,7 +205,7 @@ class ModelManager:
             Cancelled: `cancel` was set, or the manager was closed.
         """
         if not model_ids:
-            raise InputError("No model was named.", next_step="Name at least one; `python -m core models list`.")
+            raise InputError(Says.no_model_named(), next_step=Says.name_least_one_python_m())
         device = self.settings.device if device.strip().lower() == "auto" else device
         dtype = self.settings.dtype if dtype.strip().lower() == "auto" else dtype
         request, notices = self._obtain_or_move(model_ids, device, dtype, cancel)
@@ -294,9 +295,9 @@ class ModelManager:
         with self._changed:
             while True:
                 if self._closed:
-                    raise Cancelled("The model manager was closed.")
+                    raise Cancelled(Says.model_manager_closed())
                 if cancel is not None and cancel.is_set():
-                    raise Cancelled("Stopped while waiting for a model.")
+                    raise Cancelled(Says.stopped_while_waiting_model())
                 if request in self._queue:
                     self._refuse_the_impossible(request)
                     if self._may_enter(request):
@@ -362,9 +363,9 @@ class ModelManager:
             if unloaded == 0:
                 break
         raise OutOfMemory(
-            f"Memory ran out on {entry.key.device} while the model was loading.",
+            Says.memory_ran_out_while_model(device=entry.key.device),
             where=entry.key.model_id,
-            next_step="Choose a smaller model, or --device cpu; or close other programs.",
+            next_step=Says.choose_smaller_model_device_cpu(),
         )
 
     # ---- everything below is called with the lock held ----
@@ -432,14 +433,14 @@ class ModelManager:
                 f"{_gib(wanted_bytes)} of models do not fit the {_gib(budget_bytes)} that models may take on "
                 f"{request.device}.",
                 where=names,
-                next_step="Choose fewer or smaller models, bf16, or another device.",
+                next_step=Says.choose_fewer_smaller_models_bf16(),
             )
         deadlocked = self._deadlocked()
         if deadlocked and request is max(deadlocked, key=lambda other: other.ticket):
             raise BudgetExceeded(
-                f"There is no room on {request.device} beside the models that this job and other waiting jobs hold.",
+                Says.there_no_room_beside_models(device=request.device),
                 where=names,
-                next_step="Ask for all the models of a job at once, or choose smaller ones.",
+                next_step=Says.ask_all_models_job_once(),
             )
 
     def _deadlocked(self) -> list[_Request]:
@@ -591,7 +592,7 @@ class ModelManager:
 
 def moved_to_cpu(model: str, device: torch.device, reason: str) -> Notice:
     """The notice of a move to the CPU."""
-    return Notice("oom_cpu", f"{model}: moved from {device} to the CPU. {reason}", model)
+    return Notice("oom_cpu", Says.moved_cpu(model=model, device=device, reason=reason), model)
 
 
 def cpu_dtype_name(name: str) -> str:

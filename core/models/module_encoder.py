@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.models.checkpoint import size_bytes
-from core.models.encoder import Encoder
-from core.models.preprocess import Preprocessor
-from core.models.spec import ModelSpec
+from .checkpoint import size_bytes
+from .encoder import Encoder
+from .preprocess import Preprocessor
+from .spec import ModelSpec
 
 
 class ModuleEncoder(Encoder):

@@ -25,14 +25,15 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from open_clip.transformer import VisionTransformer, text_global_pool
 from torchvision.transforms import Compose
 
-from core.errors import WeightsInvalid
-from core.models.catalogue import OPEN_CLIP_CONFIG
-from core.models.checkpoint import materialise, read_state_dict
-from core.models.encoder import PatchTokens
-from core.models.module_encoder import ModuleEncoder
-from core.models.openai_clip import ARCHIVE_NUMBERS
-from core.models.spec import ModelSpec, Preprocessing
-from core.types import Notice
+from ..errors import WeightsInvalid
+from ..types import Notice
+from .catalogue import OPEN_CLIP_CONFIG
+from .checkpoint import materialise, read_state_dict
+from .encoder import PatchTokens
+from .module_encoder import ModuleEncoder
+from .openai_clip import ARCHIVE_NUMBERS
+from .spec import ModelSpec, Preprocessing
+from .words import Says
 
 MAX_LOGIT_SCALE = 100.0  # CLIP's training clamps it there
 CAPTIONS_AT_ONCE = 256  # bounds the text tower's memory
@@ -78,7 +79,7 @@ def build(config: dict[str, Any]) -> torch.nn.Module:
     try:
         return (open_clip.CustomTextCLIP if custom_text else open_clip.CLIP)(**config)
     except (TypeError, AssertionError, RuntimeError, ValueError) as error:
-        raise WeightsInvalid(f"open_clip cannot build this configuration: {error}", where=OPEN_CLIP_CONFIG) from error
+        raise WeightsInvalid(Says.open_clip_cannot_build_configuration(error=error), where=OPEN_CLIP_CONFIG) from error
 
 
 def reference_transform(preprocessing: Preprocessing) -> Compose:
@@ -209,8 +210,9 @@ class OpenClipEncoder(ModuleEncoder):
                 notices.append(
                     Notice(
                         "text_cut",
-                        f"A caption of {needed} tokens was cut to the {self.context_length} that {self.spec.id} reads: "
-                        f"{shown!r}",
+                        Says.caption_tokens_cut_reads(
+                            tokens=needed, limit=self.context_length, model=self.spec.id, caption=shown
+                        ),
                         text,
                     )
                 )

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.models.encoder import Encoder
+from .encoder import Encoder
+from .words import Says
 
 if TYPE_CHECKING:
     import torch
@@ -138,12 +139,12 @@ def compare(stored: Mapping[str, Any], current: Mapping[str, Any]) -> Comparison
     if stored.get("format") != FORMAT:
         return Comparison((f"the passport has format {stored.get('format')!r}, this version reads {FORMAT}",), ())
     if stored.get("normalize") != current.get("normalize"):
-        refused.append(f"normalize was {stored.get('normalize')}, now {current.get('normalize')}")
+        refused.append(Says.normalize_now(before=stored.get("normalize"), now=current.get("normalize")))
     stored_members, current_members = _members(stored), _members(current)
     stored_ids = [member.get("model_id") for member in stored_members]
     current_ids = [member.get("model_id") for member in current_members]
     if stored_ids != current_ids:
-        refused.append(f"the models were {_joined(stored_ids)}, now {_joined(current_ids)}")
+        refused.append(Says.models_now(before=_joined(stored_ids), now=_joined(current_ids)))
         return Comparison(tuple(refused), ())
     for before, now in zip(stored_members, current_members, strict=True):
         _compare_member(before, now, refused, warnings)
@@ -166,7 +167,9 @@ def _compare_member(before: Mapping[str, Any], now: Mapping[str, Any], refused: 
     image_before, image_now = _mapping(before.get("preprocessing")), _mapping(now.get("preprocessing"))
     for key in sorted({*image_before, *image_now} - {"mode"}):
         if image_before.get(key) != image_now.get(key):
-            refused.append(f"{name}: preprocessing {key} was {image_before.get(key)}, now {image_now.get(key)}")
+            refused.append(
+                Says.preprocessing_now(model=name, key=key, before=image_before.get(key), now=image_now.get(key))
+            )
     # the mode follows the dtype, and both move vectors by less than a cosine of 0.01
     for key, was, is_now in (
         ("dtype", before.get("dtype"), now.get("dtype")),
@@ -192,10 +195,10 @@ def _compare_canaries(
     if not before or not now:
         return
     if not isinstance(before, list) or not isinstance(now, list):
-        refused.append("the passport's canaries are not a list")
+        refused.append(Says.passport_canaries_not_list())
         return
     if len(before) != len(stored_members) or len(now) != len(current_members):
-        refused.append("the passport does not hold canaries for every model")
+        refused.append(Says.passport_does_not_hold_canaries())
         return
     for member_before, member_now, vectors_before, vectors_now in zip(
         stored_members, current_members, before, now, strict=True
@@ -205,8 +208,7 @@ def _compare_canaries(
         least = MIN_COSINE_FP32 if precise else MIN_COSINE_16_BIT
         if not cosine >= least:  # a NaN refuses too
             refused.append(
-                f"{member_now.get('model_id')}: the canary images give other vectors "
-                f"(cosine {cosine:.5f}, at least {least} is needed)"
+                Says.canary_images_give_other_vectors(model=member_now.get("model_id"), cosine=cosine, least=least)
             )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.models.spec import Preprocessing
+from .spec import Preprocessing
 
 # Decoded images may be read-only views. They are only read here; torch cannot know that.
 warnings.filterwarnings("ignore", message="The given NumPy array is not writ", category=UserWarning)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.models.encoder import Encoder
-from core.types import Notice
+from ..types import Notice
+from .encoder import Encoder
 
 
 @dataclass(frozen=True)

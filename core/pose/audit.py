@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.errors import InputError
-from core.pose.angles import geodesic_deg, rotation_matrices
-from core.types import Progress
+from ..errors import InputError
+from ..types import Progress
+from .angles import geodesic_deg, rotation_matrices
+from .words import Says
 
 Encode = Callable[[np.ndarray], np.ndarray]
 
@@ -89,7 +90,7 @@ def audit(
     from scipy.stats import spearmanr
 
     if poses < 3:
-        raise InputError("An audit needs at least three poses.", where=str(poses))
+        raise InputError(Says.audit_needs_least_three_poses(), where=str(poses))
     angles_N3 = sample_poses(poses, seed)
     embeddings_ND = _checked(encode(angles_N3), poses, name)
     upper = np.triu_indices(poses, k=1)
@@ -138,9 +139,7 @@ def audit_all(candidates: Sequence[Candidate], *, poses: int = 400, seed: int = 
 def _checked(embeddings_ND: np.ndarray, rows: int, name: str) -> np.ndarray:
     embeddings_ND = np.asarray(embeddings_ND)
     if embeddings_ND.ndim != 2 or len(embeddings_ND) != rows or not np.isfinite(embeddings_ND).all():
-        raise InputError(
-            f"The encoder gave {embeddings_ND.shape} for {rows} poses, or values that are not finite.", where=name
-        )
+        raise InputError(Says.encoder_gave_poses_values_not(shape=embeddings_ND.shape, rows=rows), where=name)
     return embeddings_ND
 
 

@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import Cancelled, InputError, Unsupported, WeightsMissing
-from core.models.catalogue import DEMO_MODEL
-from core.pose.text import describe
-from core.types import Member, Notice, VectorTable
+from ..errors import Cancelled, InputError, Unsupported, WeightsMissing
+from ..models.catalogue import DEMO_MODEL
+from ..types import Member, Notice, VectorTable
+from ..words import Common
+from .text import describe
+from .words import Says
 
 if TYPE_CHECKING:
-    from core.models.encoder import Encoder
-    from core.models.manager import Lease, ModelManager
+    from ..models.encoder import Encoder
+    from ..models.manager import Lease, ModelManager
 
 SPEC_MODEL = "openai_clip_vit_b32"
 CAPTIONS_AT_ONCE = 256  # between two looks at `cancel`
@@ -84,7 +86,7 @@ class Embedded:
 
 def default_model(weights_dir: Path) -> str:
     """OpenAI's ViT-B/32 if its weights are here, else another CLIP whose weights are, else the built-in one."""
-    from core.models.weights import usable_clips
+    from ..models.weights import usable_clips
 
     usable = usable_clips(weights_dir)
     return SPEC_MODEL if SPEC_MODEL in usable else usable[0] if usable else DEMO_MODEL
@@ -143,12 +145,12 @@ def encode_units(
 ) -> tuple[np.ndarray, list[Notice]]:
     """As `embed_captions`, with an encoder already lent: (`units_ND`, notices)."""
     if not captions:
-        raise InputError("There is no caption to encode.")
+        raise InputError(Says.there_no_caption_encode())
     distinct = list(dict.fromkeys(captions))
     parts, notices = [], []
     for begin in range(0, len(distinct), CAPTIONS_AT_ONCE):
         if cancel is not None and cancel.is_set():
-            raise Cancelled("Stopped.")
+            raise Cancelled(Common.stopped())
         features_KD, cut = manager.text_cache.encode(encoder, distinct[begin : begin + CAPTIONS_AT_ONCE])
         parts.append(unit_rows(features_KD))
         notices += cut
@@ -177,9 +179,9 @@ def lend_text_model(
     """
     if not manager.find(model).has_text:
         raise Unsupported(
-            f"{model} has no text tower, so it cannot encode a pose in words.",
+            Says.no_text_tower_so_cannot(model=model),
             where=model,
-            next_step=f"Choose a CLIP model; {DEMO_MODEL} is always there.",
+            next_step=Says.choose_clip_model_always_there(model=DEMO_MODEL),
         )
     with ExitStack() as stack:
         try:
@@ -192,7 +194,7 @@ def lend_text_model(
 
 def model_facts(encoder: Encoder) -> dict[str, str]:
     """What made a vector: id, weights_sha256, device, dtype."""
-    from core.models.device import dtype_name
+    from ..models.device import dtype_name
 
     return {
         "id": encoder.spec.id,
@@ -204,7 +206,7 @@ def model_facts(encoder: Encoder) -> dict[str, str]:
 
 def vector_table(made: Embedded, manager: ModelManager) -> VectorTable:
     """The distinct captions as rows of a table with a passport, for the house's vector files; ids are the captions."""
-    from core.models.passport import canary_vectors, model_passport, table_passport
+    from ..models.passport import canary_vectors, model_passport, table_passport
 
     facts = made.model
     with manager.lease(facts["id"], facts["device"], facts["dtype"]) as lease:

@@ -27,14 +27,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.errors import InputError, UnknownModel, Unsupported, WeightsMissing
-from core.models.catalogue import DEMO_MODEL, OPEN_CLIP_CONFIG, find
-from core.models.device import pick_device
-from core.models.spec import ModelSpec
-from core.models.weights import family_module, fetch_command, load_encoder, locate
-from core.pose.angles import checked_angles
-from core.pose.arms import ARMS, FURTHER_POSE_ENCODERS
-from core.pose.text import (
+from ..errors import InputError, UnknownModel, Unsupported, WeightsMissing
+from ..models.catalogue import DEMO_MODEL, OPEN_CLIP_CONFIG, find
+from ..models.device import pick_device
+from ..models.spec import ModelSpec
+from ..models.weights import family_module, fetch_command, load_encoder, locate
+from ..settings import Settings
+from ..types import Notice
+from ..words import Common
+from .angles import checked_angles
+from .arms import ARMS, FURTHER_POSE_ENCODERS
+from .text import (
     CAPTIONS,
     PITCH_EDGES_DEG,
     PITCH_WORDS,
@@ -43,8 +46,7 @@ from core.pose.text import (
     YAW_EDGES_DEG,
     describe,
 )
-from core.settings import Settings
-from core.types import Notice
+from .words import Says
 
 # OpenAI's own names, as in `clip.load`.
 OPENAI_NAMES = {
@@ -139,7 +141,9 @@ class MLPPoseEncoder(PoseEncoder):
     ) -> None:
         if representation not in self.DIMS:
             raise InputError(
-                "No such representation of angles.", where=representation, next_step=f"one of {', '.join(self.DIMS)}"
+                Says.no_such_representation_angles(),
+                where=representation,
+                next_step=Common.one_of(names=", ".join(self.DIMS)),
             )
         super().__init__(self.DIMS[representation], output_dim, hidden_dim)
         self.representation = representation
@@ -318,8 +322,8 @@ class CLIPPoseEncoder(PoseEncoder):
     ) -> torch.Tensor:
         if self.variant not in ("plain", "random"):
             raise InputError(
-                f"Captions that are {self.variant} take no words on expression or light.",
-                next_step="use the plain variant",
+                Says.captions_take_no_words_expression(variant=self.variant),
+                next_step=Says.use_plain_variant(),
             )
         angles = angles_deg_B3.double().cpu().numpy()
         if self.use_continuous_text:
@@ -356,8 +360,8 @@ class HybridPoseEncoder(PoseEncoder):
         nn.Module.__init__(self)
         if clip.output_dim != mlp.output_dim:
             raise InputError(
-                f"The parts of a hybrid need one output_dim, not {clip.output_dim} and {mlp.output_dim}.",
-                next_step="make both with the same output_dim",
+                Says.parts_hybrid_need_one_output(clip=clip.output_dim, mlp=mlp.output_dim),
+                next_step=Says.make_both_same_output_dim(),
             )
         self.clip, self.mlp, self.weights_sha256 = clip, mlp, clip.weights_sha256
         self.output_dim, self.feature_dim = clip.output_dim, clip.feature_dim + mlp.feature_dim
@@ -406,9 +410,9 @@ def build_pose_encoder(
     """
     if name not in ARMS and name not in FURTHER_POSE_ENCODERS:
         raise InputError(
-            "No pose encoder has this name.",
+            Says.no_pose_encoder_name(),
             where=name,
-            next_step=f"one of {', '.join([*ARMS, *FURTHER_POSE_ENCODERS])}",
+            next_step=Common.one_of(names=", ".join([*ARMS, *FURTHER_POSE_ENCODERS])),
         )
     place = pick_device(device) if isinstance(device, str) else device
     folder = Settings().weights_dir if weights_dir is None else weights_dir
@@ -531,7 +535,7 @@ class TextTower(nn.Module):
 
 def _refuse_cut(notices: Sequence[Notice]) -> None:
     if notices:
-        raise InputError(notices[0].text, next_step="use a shorter template, or fewer words")
+        raise InputError(notices[0].text, next_step=Says.use_shorter_template_fewer_words())
 
 
 def random_tower(spec: ModelSpec, weights_dir: Path, device: torch.device, seed: int) -> TextTower:
@@ -544,7 +548,7 @@ def random_tower(spec: ModelSpec, weights_dir: Path, device: torch.device, seed:
     path = locate(spec, weights_dir) or weights_dir / spec.folder / spec.files[0]
     if spec.architecture == OPEN_CLIP_CONFIG and not (path.parent / OPEN_CLIP_CONFIG).is_file():
         raise WeightsMissing(
-            "The description of this model is not here.",
+            Says.description_model_not_here(),
             where=f"{spec.id}: {Path(spec.folder) / OPEN_CLIP_CONFIG}",
             next_step=fetch_command(spec),
         )
@@ -565,13 +569,13 @@ def text_model(clip_model_name: str, weights_dir: Path) -> ModelSpec:
     Raises:
         UnknownModel, Unsupported: with names that do.
     """
-    names = f"{', '.join(list(OPENAI_NAMES)[:3])}, or an id with a text tower such as demo_clip"
+    names = Says.id_text_tower_such_demo(names=", ".join(list(OPENAI_NAMES)[:3]))
     try:
         spec = find(OPENAI_NAMES.get(clip_model_name, clip_model_name), weights_dir)
     except UnknownModel as error:
         raise UnknownModel(error.what, where=error.where, next_step=f"{names}; {error.next_step}") from None
     if not spec.has_text and not spec.problem:
-        raise Unsupported("This model has no text tower, and cannot read captions.", where=spec.id, next_step=names)
+        raise Unsupported(Says.model_no_text_tower_cannot(), where=spec.id, next_step=names)
     return spec
 
 
@@ -664,18 +668,18 @@ def _refuse_contradictions(
 ) -> None:
     variants = ("plain", "permuted", "interpolated", "random")
     if variant not in variants:
-        raise InputError("No such variant of captions.", where=variant, next_step=f"one of {', '.join(variants)}")
+        raise InputError(
+            Says.no_such_variant_captions(), where=variant, next_step=Common.one_of(names=", ".join(variants))
+        )
     if variant in ("permuted", "interpolated") and (use_continuous_text or not freeze_clip):
         raise InputError(
-            f"Captions are {variant} only in discrete text with a frozen CLIP.",
+            Says.captions_only_discrete_text_frozen(variant=variant),
             next_step="freeze_clip=True, use_continuous_text=False",
         )
     if not round_deg >= 0.1 or not np.isfinite(round_deg):
-        raise InputError("Captions are rounded to 0.1 degrees or coarser.", where=f"round_deg={round_deg}")
+        raise InputError(Says.captions_rounded_0_1_degrees(), where=f"round_deg={round_deg}")
     if encode_texts is not None and not freeze_clip:
-        raise InputError(
-            "A borrowed text tower cannot be fine-tuned.", next_step="leave out encode_texts, or freeze_clip=True"
-        )
+        raise InputError(Says.borrowed_text_tower_cannot_fine(), next_step=Says.leave_out_encode_texts_freeze())
 
 
 def _rounded(angles_deg: np.ndarray, round_deg: float) -> np.ndarray:

@@ -15,7 +15,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from core.errors import InputError
+from ..errors import InputError
+from .words import Says
 
 
 class PoseBlock(nn.Module):
@@ -38,7 +39,7 @@ class PoseBlock(nn.Module):
     ) -> None:
         super().__init__()
         if heads < 1 or width % heads:
-            raise InputError(f"{heads} heads do not divide a width of {width}.", next_step="choose a divisor")
+            raise InputError(Says.heads_do_not_divide_width(heads=heads, width=width), next_step=Says.choose_divisor())
         self.width, self.heads = width, heads
         self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)

@@ -35,16 +35,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import InputError
-from core.pose.angles import wrap_deg
-from core.pose.embedding import Wording, encode_units, lend_text_model, model_facts
-from core.types import Notice, Progress, Reject
+from ..errors import InputError
+from ..types import Notice, Progress, Reject
+from ..words import Common
+from .angles import wrap_deg
+from .embedding import Wording, encode_units, lend_text_model, model_facts
+from .words import Says
 
 if TYPE_CHECKING:
     import threading
 
-    from core.models.encoder import Encoder
-    from core.models.manager import ModelManager
+    from ..models.encoder import Encoder
+    from ..models.manager import ModelManager
 
 SUFFIXES = (".csv", ".parquet", ".npz")
 ANGLES = ("yaw", "pitch", "roll")
@@ -155,19 +157,19 @@ def open_poses(path: Path) -> PosesFile:
             beginning = file.read(1 << 16)
     except OSError as error:
         raise InputError(
-            f"The file cannot be read: {error.strerror}.",
+            Common.file_cannot_read(error=error.strerror),
             where=str(path),
-            next_step="Give a CSV with the columns yaw, pitch, roll.",
+            next_step=Says.give_csv_columns_yaw_pitch(),
         ) from error
     if b"\0" in beginning:
-        raise InputError("This is not a text file.", where=path.name, next_step="Save the poses as CSV in UTF-8.")
+        raise InputError(Says.not_text_file(), where=path.name, next_step=Says.save_poses_csv_utf_8())
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(beginning)
     except UnicodeDecodeError as error:
-        raise InputError("The file is not UTF-8 text.", where=path.name, next_step="Save it as CSV UTF-8.") from error
+        raise InputError(Says.file_not_utf_8_text(), where=path.name, next_step=Says.save_csv_utf_8()) from error
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:  # a byte order mark and nothing after it, or blanks that only Unicode knows
-        raise InputError("The file is empty.", where=path.name, next_step="It needs the columns yaw, pitch, roll.")
+        raise InputError(Common.file_empty(), where=path.name, next_step=Says.needs_columns_yaw_pitch_roll())
     delimiter = max(",;\t", key=first.count)
     cells = tuple(cell.strip() for cell in next(csv.reader([first], delimiter=delimiter)))
     named = [_NAME_PATTERN.match(cell.lower()) for cell in cells]
@@ -176,7 +178,7 @@ def open_poses(path: Path) -> PosesFile:
         repeated = [name for name in ANGLES if sum(bool(match) and match[1] == name for match in named) > 1]  # type: ignore[index]
         if repeated:
             raise InputError(
-                f"The header names {repeated[0]} twice.", where=path.name, next_step="Rename one of the two columns."
+                Says.header_names_twice(column=repeated[0]), where=path.name, next_step=Says.rename_one_two_columns()
             )
         return PosesFile(path, delimiter, cells, True, (found["yaw"], found["pitch"], found["roll"]), size_bytes)
     if len(cells) >= len(ANGLES) and not found and all(_is_number(cell) for cell in cells[:3]):
@@ -184,9 +186,9 @@ def open_poses(path: Path) -> PosesFile:
         return PosesFile(path, delimiter, header, False, (0, 1, 2), size_bytes)
     missing = ", ".join(name for name in ANGLES if name not in found)
     raise InputError(
-        f"There is no column for {missing}; the first line is {first[:120]!r}.",
+        Says.there_no_column_first_line(names=missing, line=first[:120]),
         where=path.name,
-        next_step="Begin the file with the line yaw,pitch,roll, or give three columns of numbers.",
+        next_step=Says.begin_file_line_yaw_pitch(),
     )
 
 
@@ -218,7 +220,7 @@ def read_blocks(poses: PosesFile) -> Iterator[Block]:
             raise InputError(
                 f"The file {reason}.",
                 where=f"{poses.path.name}, after line {reader.line_num}",
-                next_step="Mend that line, or save the poses again as CSV UTF-8.",
+                next_step=Says.mend_line_save_poses_again(),
             ) from error
     if cells:
         yield _block(poses, cells, lines, poses.size_bytes)
@@ -239,7 +241,7 @@ def _block(poses: PosesFile, cells: list[list[str]], lines: list[int], read_byte
         doubtful = list(range(len(cells)))
     for row in doubtful:
         if any(cell.strip() for cell in cells[row][width:]):
-            problems[row] = f"{len(cells[row])} cells under {width} column names"
+            problems[row] = Says.cells_under_column_names(cells=len(cells[row]), columns=width)
         else:
             raw_N3[row], problems[row] = _read_row(cells[row], columns)
     wrapped = np.flatnonzero((np.abs(raw_N3) > 180).any(axis=1)).tolist()
@@ -326,9 +328,9 @@ def convert(
                 yield item
         except OSError as error:
             raise InputError(
-                f"The file cannot be written: {error.strerror or error}.",
+                Common.file_cannot_written(error=error.strerror or error),
                 where=str(output),
-                next_step="Give a place that can be written to and has room.",
+                next_step=Says.give_place_can_written_room(),
             ) from error
 
 
@@ -362,9 +364,9 @@ def _run(
             distinct.update(told)
             if max_captions is not None and len(distinct) > max_captions:
                 raise InputError(
-                    f"More than {max_captions:,} different captions.",
+                    Says.more_than_different_captions(limit=max_captions),
                     where=f"{poses.path.name}, line {block.lines[-1]}",
-                    next_step="Use the discrete mode, which has 45, or the command line, which has no such bound.",
+                    next_step=Says.use_discrete_mode_which_45(),
                 )
             if encoder is not None:
                 assert manager is not None
@@ -387,28 +389,28 @@ def _run(
         usable += len(good)
         if max_values is not None and writer.values > max_values:
             raise InputError(
-                f"The output would have more than {max_values:,} numbers.",
+                Says.output_would_more_than_numbers(limit=max_values),
                 where=output.suffix,
-                next_step="Choose .npz, which holds each caption's vector once.",
+                next_step=Says.choose_npz_which_holds_each(),
             )
         expected = max(rows, round(rows * poses.size_bytes / max(block.read_bytes, 1)))
         yield Progress("poses", rows, expected)
     if not rows:
-        raise InputError("The file has a header and no rows.", where=poses.path.name)
+        raise InputError(Says.file_header_no_rows(), where=poses.path.name)
     if not usable:
         first = rejects[0]
         raise InputError(
-            f"No row can be used ({rows:,} read). The first: {first.reason}.",
+            Says.no_row_can_used_read(rows=rows, reason=first.reason),
             where=f"{poses.path.name}, {first.id}",
-            next_step="Give yaw, pitch and roll as numbers, in degrees.",
+            next_step=Says.give_yaw_pitch_roll_numbers(),
         )
     if not poses.has_header:
-        notices.append(Notice("no_header", "No header: the first three columns were taken as yaw, pitch, roll."))
+        notices.append(Notice("no_header", Says.no_header_first_three_columns()))
     if wrapped:
         named = ", ".join(str(line) for line in wrapped_lines) + (", …" if wrapped > len(wrapped_lines) else "")
-        notices.append(Notice("wrapped", f"{wrapped:,} row(s) had angles beyond ±180, wrapped: line {named}."))
+        notices.append(Notice("wrapped", Says.row_s_angles_beyond_180(count=wrapped, lines=named)))
     if rejected > len(rejects):
-        notices.append(Notice("more_rejects", f"{rejected - len(rejects):,} more rows could not be used."))
+        notices.append(Notice("more_rejects", Says.more_rows_could_not_used(count=rejected - len(rejects))))
     notices += cut.values()
     yield PosesResult(
         rows=rows,
@@ -430,16 +432,16 @@ def check_output(output: Path) -> None:
     """Raises `InputError` unless the suffix names a format and the folder is there. Asked before any work is done."""
     if output.suffix.lower() not in SUFFIXES:
         raise InputError(
-            f"Poses of a file are written as {', '.join(SUFFIXES)}, not {output.suffix or 'without a suffix'}.",
+            Says.poses_file_written_not(suffixes=", ".join(SUFFIXES), suffix=output.suffix or "without a suffix"),
             where=str(output),
-            next_step="Give the output one of these suffixes.",
+            next_step=Says.give_output_one_suffixes(),
         )
     if not output.resolve().parent.is_dir():
         raise InputError(
-            "The folder to write to does not exist.", where=str(output.resolve().parent), next_step="Make it first."
+            Common.folder_write_does_not_exist(), where=str(output.resolve().parent), next_step=Says.make_first()
         )
     if output.is_dir():
-        raise InputError("The output is a folder already.", where=str(output), next_step="Choose another name.")
+        raise InputError(Says.output_folder_already(), where=str(output), next_step=Common.choose_another_name())
 
 
 def _row_of_new(captions: Sequence[str], known: Mapping[str, object]) -> dict[str, int]:
@@ -570,9 +572,9 @@ class _NpzWriter(_Writer):
                 self._vectors.append(units_ND[row].copy())
         if len(self._vectors) * self.dim * 4 > MAX_NPZ_BYTES:
             raise InputError(
-                f"The vectors of {len(self._vectors):,} different captions are too much for one .npz.",
+                Says.vectors_different_captions_too_much(count=len(self._vectors)),
                 where=self.poses.path.name,
-                next_step="Choose .parquet.",
+                next_step=Says.choose_parquet(),
             )
         self._caption_rows.append(np.array([self._row_of.get(caption, -1) for caption in captions], np.int32))
         self._angles.append(block.angles_deg_N3)

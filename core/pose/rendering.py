@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from core.pose.angles import checked_angles, rotation_matrices
+from .angles import checked_angles, rotation_matrices
 
 SPECULAR = 0.12
 

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import InputError
-from core.pose.angles import checked_angles
+from ..errors import InputError
+from .angles import checked_angles
+from .words import Says
 
 YAW_WORDS = (
     "left profile view",
@@ -92,7 +93,7 @@ def describe(
         InputError: as `bins`; lists of another length than N; a template without exactly one `{}`.
     """
     if template.count("{}") != 1 or template.replace("{}", "").count("{") or template.replace("{}", "").count("}"):
-        raise InputError("A caption template has exactly one {}.", where=template, next_step="for example 'a face, {}'")
+        raise InputError(Says.caption_template_exactly_one(), where=template, next_step=Says.example_face())
     angles = checked_angles(angles_deg_N3)
     if continuous:
         rounded = np.round(angles, 1) + 0.0  # adding 0.0 turns −0.0 into 0.0
@@ -104,7 +105,8 @@ def describe(
             continue
         if len(words) != len(captions):
             raise InputError(
-                f"{len(words)} {name} for {len(captions)} poses.", next_step=f"give one of {name} for each pose"
+                Says.poses(count=len(words), kind=name, poses=len(captions)),
+                next_step=Says.give_one_each_pose(kind=name),
             )
         captions = [f"{caption}, {word}" if word else caption for caption, word in zip(captions, words, strict=True)]
     return [template.replace("{}", caption) for caption in captions]

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import InputError
-from core.pose.embedding import encode_units, lend_text_model, model_facts, unit_rows
-from core.pose.text import CAPTIONS, PITCH_WORDS, ROLL_WORDS, TEMPLATES, YAW_WORDS
-from core.types import Notice
+from ..errors import InputError
+from ..types import Notice
+from .embedding import encode_units, lend_text_model, model_facts, unit_rows
+from .text import CAPTIONS, PITCH_WORDS, ROLL_WORDS, TEMPLATES, YAW_WORDS
+from .words import Says
 
 if TYPE_CHECKING:
-    from core.models.manager import ModelManager
+    from ..models.manager import ModelManager
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +99,10 @@ def zero_shot(
     import torch
 
     if not templates:
-        raise InputError("There is no template.", next_step="Give at least '{}'.")
+        raise InputError(Says.there_no_template(), next_step=Says.give_least())
     for template in templates:
         if template.count("{}") != 1:
-            raise InputError("A caption template has exactly one {}.", where=template, next_step="'a face, {}'")
+            raise InputError(Says.caption_template_exactly_one(), where=template, next_step="'a face, {}'")
     captions = [template.replace("{}", caption) for caption in CAPTIONS for template in templates]
     with lend_text_model(manager, model, device, dtype, cancel) as lease:
         encoder = lease.encoder

@@ -11,16 +11,16 @@
 Nothing here imports torch.
 """
 
-from core.runs.bands import Band, band
-from core.runs.cache import default_cache_dir
-from core.runs.compare import compare
-from core.runs.discover import UPLOAD_LIMITS, ReadLimits, RunFolder, list_folders, resolve_folder
-from core.runs.downsample import downsample, downsample_around
-from core.runs.read import RunReader, read_runs
-from core.runs.record import RunRecorder
-from core.runs.report import Comparison, Report
-from core.runs.series import Problem, Run, RunSet, Series, config_differences, config_text
-from core.runs.upload import UploadLimits, stage_upload
+from .bands import Band, band
+from .cache import default_cache_dir
+from .compare import compare
+from .discover import UPLOAD_LIMITS, ReadLimits, RunFolder, list_folders, resolve_folder
+from .downsample import downsample, downsample_around
+from .read import RunReader, read_runs
+from .record import RunRecorder
+from .report import Comparison, Report
+from .series import Problem, Run, RunSet, Series, config_differences, config_text
+from .upload import UploadLimits, stage_upload
 
 __all__ = [
     "UPLOAD_LIMITS",

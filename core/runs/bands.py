@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.errors import InputError
-from core.runs import statistics
-from core.runs.downsample import downsample_around
-from core.runs.series import Run
+from ..errors import InputError
+from . import statistics
+from .downsample import downsample_around
+from .series import Run
+from .words import Says
 
 MOST_CANDIDATES = 20_000
 """So many x's of all curves together are looked at, or `points` of each curve where that is more."""
@@ -69,7 +70,7 @@ def band(
         InputError: `x` or `interval` is none of those.
     """
     if x not in ("step", "epoch", "time") or interval not in ("bootstrap", "t"):
-        raise InputError("A band is over step, epoch or time, with interval bootstrap or t.", where=f"{x}, {interval}")
+        raise InputError(Says.band_over_step_epoch_time(), where=f"{x}, {interval}")
     curves = [curve for run in runs if (curve := _curve(run, metric, x, above=0.0 if log_x else -math.inf)) is not None]
     # Ascending x's at which the mean is looked at: all there are, unless that is too many.
     share = max(points, MOST_CANDIDATES // max(len(curves), 1))

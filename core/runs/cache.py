@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from core.runs import arrow
-from core.runs.series import Series
+from . import arrow
+from .series import Series
 
 CACHE_FORMAT = 2  # raise it when what is read from a log changes
 SMALLEST_CACHED_BYTES = 256 * 2**10  # shorter logs are parsed faster than a cache file is opened

@@ -11,9 +11,10 @@ import re
 
 import numpy as np
 
-from core.errors import InputError
-from core.runs.report import RunValue
-from core.runs.series import Run, Series
+from ..errors import InputError
+from .report import RunValue
+from .series import Run, Series
+from .words import Says
 
 _LOWER = frozenset(
     """loss nme error err mae mse rmse rmsd ms millisecond milliseconds s sec secs second seconds time latency duration
@@ -40,7 +41,7 @@ def direction_of(metric: str, given: str | None = None) -> str:
     """
     if given is not None:
         if given not in ("min", "max"):
-            raise InputError("A direction is min or max.", where=str(given), next_step="--direction min or max")
+            raise InputError(Says.direction_min_max(), where=str(given), next_step=Says.direction_min_max_2())
         return given
     if _RATE.search(metric):
         return "max"  # images per second
@@ -53,9 +54,9 @@ def direction_of(metric: str, given: str | None = None) -> str:
         if lower != higher:
             return "min" if lower else "max"
     raise InputError(
-        "The metric's name does not say whether lower or higher is better.",
+        Says.metric_name_does_not_say(),
         where=metric,
-        next_step="Say it: --direction min or --direction max",
+        next_step=Says.say_direction_min_direction_max(),
     )
 
 
@@ -75,16 +76,16 @@ class Chooser:
         names = {name for run in runs for name in run.metrics}
         if select_metric is not None and select_metric not in names:
             raise InputError(
-                "No run has the metric that should choose the checkpoint.",
+                Says.no_run_metric_should_choose(),
                 where=select_metric,
-                next_step="Give --select_metric one of the runs' metrics, or --at last.",
+                next_step=Says.give_select_metric_one_runs(),
             )
         twin = select_metric or next((name for name in _val_twins(metric) if name in names), None)
         is_test = _split_of(metric) == "test"
         if twin is None and not is_test:
             twin = metric
             if _split_of(metric) != "val":
-                self.notes.append(f"{metric} has no val/ twin: its own best value is reported, which is optimistic")
+                self.notes.append(Says.no_val_twin_own_best(metric=metric))
         self.select_metric = twin
         if twin is not None:
             self._select_lower = _direction_to_select(twin, metric, direction) == "min"
@@ -111,14 +112,14 @@ class Chooser:
         if self.select_metric is None:  # a test metric without a twin
             if len(reported) == 1:
                 return 0
-            return f"has {len(reported):,} values of {self.metric} and no validation metric to choose among them"
+            return Says.values_no_validation_metric_choose(count=len(reported), metric=self.metric)
         selecting = run.metrics.get(self.select_metric)
         logged_once = len(reported) == 1 and self.select_metric != self.metric
         if selecting is None or len(selecting) == 0:
-            return 0 if logged_once else f"has no {self.select_metric} to choose a checkpoint by"
+            return 0 if logged_once else Says.no_choose_checkpoint(metric=self.select_metric)
         finite = np.flatnonzero(np.isfinite(selecting.value))
         if not len(finite):
-            return f"its {self.select_metric} is {number_word(float(selecting.value[-1]))} throughout"
+            return Says.throughout(metric=self.select_metric, value=number_word(float(selecting.value[-1])))
         if logged_once:
             return 0  # evaluated at the end, by a training that had chosen its checkpoint
         values = selecting.value[finite]
@@ -135,7 +136,7 @@ class Chooser:
             same_epoch = np.flatnonzero(reported.epoch == selecting.epoch[best])
             if len(same_epoch):
                 return int(same_epoch[-1])
-        return f"has no {self.metric} at step {step:,}, which {self.select_metric} chose"
+        return Says.no_step_which_chose(metric=self.metric, step=step, select=self.select_metric)
 
 
 _SPLITS = {

@@ -29,11 +29,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from core.errors import InputError
-from core.runs import statistics
-from core.runs.checkpoint import Chooser, direction_of, number_word
-from core.runs.report import ArmSummary, Comparison, Excluded, Report, RunValue, p_text
-from core.runs.series import Run, RunSet, config_differences, config_text
+from ..errors import InputError
+from ..words import Common
+from . import statistics
+from .checkpoint import Chooser, direction_of, number_word
+from .report import ArmSummary, Comparison, Excluded, Report, RunValue, p_text
+from .series import Run, RunSet, config_differences, config_text
+from .words import Says
 
 SEED_KEYS = ("seed", "random_seed", "seed_everything", "_seed")
 DEFAULT_BASELINE = "mlp"
@@ -81,9 +83,9 @@ def compare(
         value = chooser.value_of(run, arm or "", seed or "")
         if arm is None:
             missing = ", ".join(key for key in keys if key not in run.config)
-            value = f"its config has no {missing}"
+            value = Says.config_no(keys=missing)
         elif run.status == "running":
-            value = "still running"
+            value = Says.still_running()
         if isinstance(value, str):
             excluded.append(Excluded(run.id, run.name, arm or "", seed or "", value))
         else:
@@ -96,7 +98,7 @@ def compare(
         if math.isfinite(value.value):
             usable.append((run, value))
         else:
-            reason = f"its {metric} is {number_word(value.value)} (step {value.step:,})"
+            reason = Says.step(metric=metric, value=number_word(value.value), step=value.step)
             excluded.append(Excluded(run.id, run.name, value.arm, value.seed, reason))
 
     values = [value for _, value in usable]
@@ -126,7 +128,7 @@ def _keys(group_by: str | Sequence[str]) -> tuple[str, ...]:
     parts = group_by.split(",") if isinstance(group_by, str) else [part for one in group_by for part in one.split(",")]
     keys = tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
     if not keys:
-        raise InputError("Runs are grouped by a config key.", next_step="Name one, for example pose_encoder.")
+        raise InputError(Says.runs_grouped_config_key(), next_step=Says.name_one_example_pose_encoder())
     return keys
 
 
@@ -135,23 +137,21 @@ def _checked_at(at: str | int) -> str | int:
         return at
     if re.fullmatch(r"\d+", str(at).strip()):
         return int(at)
-    raise InputError(
-        "A checkpoint is best, last or a step.", where=str(at), next_step="--at best, --at last or --at 1000"
-    )
+    raise InputError(Common.checkpoint_best_last_step(), where=str(at), next_step=Says.best_last_1000())
 
 
 def _check_known(runs: list[Run], keys: tuple[str, ...], metric: str) -> None:
     """A misspelt key or metric is told from a run that merely lacks it."""
     if not runs:
-        raise InputError("There are no runs here.", next_step="Give the folder that training wrote its runs to.")
+        raise InputError(Common.there_no_runs_here(), next_step=Says.give_folder_training_wrote_runs())
     for key in keys:
         if not any(key in run.config for run in runs):
             known = ", ".join(config_differences(runs)[:12]) or "none differs"
-            raise InputError("No run's config has this key.", where=key, next_step=f"Keys that differ: {known}.")
+            raise InputError(Says.no_run_config_key(), where=key, next_step=Says.keys_differ(names=known))
     if not any(metric in run.metrics for run in runs):
         names = sorted({name for run in runs for name in run.metrics})
         known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-        raise InputError("No run has this metric.", where=metric, next_step=f"Metrics: {known or 'none'}.")
+        raise InputError(Says.no_run_metric(), where=metric, next_step=Says.metrics(names=known or "none"))
 
 
 def _arm_of(run: Run, keys: tuple[str, ...]) -> str | None:
@@ -174,8 +174,8 @@ def _baseline_of(labels: list[str], given: str | None, all_arms: Sequence[str | 
                 return label
         next_step = f"Arms: {'; '.join(labels) or 'none'}."
         if given in all_arms:
-            raise InputError("No run of the baseline counts.", where=given, next_step=next_step)
-        raise InputError("The baseline is none of the arms.", where=given, next_step=next_step)
+            raise InputError(Says.no_run_baseline_counts(), where=given, next_step=next_step)
+        raise InputError(Says.baseline_none_arms(), where=given, next_step=next_step)
     named = [label for label in labels if DEFAULT_BASELINE in re.split(r"[=,\s]+", label.lower())]
     return named[0] if len(named) == 1 else labels[0] if labels else None
 
@@ -200,7 +200,7 @@ def _one_run_for_each_seed(
             latest[key] = (run, value)
             continue
         latest[key] = newer
-        reason = f"{newer[0].name} is a later run of the same arm and seed"
+        reason = Says.later_run_same_arm_seed(run=newer[0].name)
         differing = config_differences([older[0], newer[0]])
         if differing:
             reason += f" (they differ in {', '.join(differing[:4])}: group by that too?)"
@@ -342,17 +342,17 @@ def _notes(usable: list[tuple[Run, RunValue]], labels: list[str], keys: tuple[st
         within.update(dict.fromkeys(key for key in config_differences(arm) if key not in aside))
     between = [key for key in config_differences(runs) if key not in aside and key not in within]
     if within:
-        notes.append(f"runs of one arm differ in more than their seed: {_listed(list(within))}")
+        notes.append(Says.runs_one_arm_differ_more(names=_listed(list(within))))
     if between:
-        notes.append(f"the arms also differ in: {_listed(between)}")
+        notes.append(Says.arms_also_differ(names=_listed(between)))
     unfinished = [run.name for run in runs if run.status in ("failed", "killed")]
     if unfinished:
-        notes.append(f"did not finish, but count: {_listed(unfinished)}")
+        notes.append(Says.did_not_finish_but_count(names=_listed(unfinished)))
     ends = sorted({int(run.metrics[chooser.metric].step[-1]) for run in runs})
     if len(ends) > 1:
-        notes.append(f"runs end at different steps, from {ends[0]:,} to {ends[-1]:,}")
+        notes.append(Says.runs_end_different_steps(first=ends[0], last=ends[-1]))
     if len(labels) == 1:
-        notes.append(f"there is one arm only ({labels[0]}): nothing to compare")
+        notes.append(Says.there_one_arm_only_nothing(arm=labels[0]))
     return notes
 
 

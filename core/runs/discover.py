@@ -21,8 +21,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import InputError
-from core.runs.series import Problem, clean_text
+from ..errors import InputError
+from ..words import Common
+from .series import Problem, clean_text
+from .words import Says
 
 COMPANIONS = ("config.json", "hparams.yaml", "environment.json", "status", "process.json")
 SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
@@ -91,7 +93,7 @@ def resolve_folder(root: Path | str, folder_id: str) -> Path:
     for folder in list_folders(root):
         if folder.id == folder_id:
             return folder.path
-    raise InputError("There is no such folder of runs.", where=str(folder_id)[:60], next_step="Pick one of the list.")
+    raise InputError(Common.there_no_such_folder_runs(), where=str(folder_id)[:60], next_step=Says.pick_one_list())
 
 
 @dataclass
@@ -111,12 +113,10 @@ def checked_root(root: Path | str) -> Path:
         resolved = path.resolve(strict=True)
     except (OSError, RuntimeError):
         raise InputError(
-            "The folder of runs does not exist.", where=str(root), next_step="Give an existing folder."
+            Says.folder_runs_does_not_exist(), where=str(root), next_step=Says.give_existing_folder()
         ) from None
     if not resolved.is_dir():
-        raise InputError(
-            "The runs must be a folder.", where=str(root), next_step="Give the folder that holds the file."
-        )
+        raise InputError(Says.runs_must_folder(), where=str(root), next_step=Says.give_folder_holds_file())
     return resolved
 
 
@@ -154,13 +154,13 @@ def discover(root: Path, limits: ReadLimits) -> tuple[list[Place], list[Problem]
         try:
             entries = sorted(os.scandir(f"{root}/{folder}"), key=lambda item: item.name)
         except OSError as error:
-            problems.append(Problem(folder or ".", "folder", f"the folder cannot be opened: {error.strerror}"))
+            problems.append(Problem(folder or ".", "folder", Says.folder_cannot_opened(error=error.strerror)))
             continue
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_symlink():
                 if not _points_inside(Path(entry.path), root):
-                    problems.append(Problem(shown_path(path), "link", "a link out of the folder; not followed"))
+                    problems.append(Problem(shown_path(path), "link", Says.link_out_folder_not_followed()))
             elif entry.is_dir(follow_symlinks=False):
                 if not _is_hidden(entry.name):
                     subfolders.append(path)
@@ -169,7 +169,7 @@ def discover(root: Path, limits: ReadLimits) -> tuple[list[Place], list[Problem]
                 if entry.name in COMPANIONS:
                     companions[entry.name] = path
                 elif kind and not entry.is_file(follow_symlinks=False):
-                    problems.append(Problem(shown_path(path), "special", "not a regular file"))
+                    problems.append(Problem(shown_path(path), "special", Says.not_regular_file()))
                 elif kind and files_left > 0:
                     files_left -= 1
                     logs.append((kind, path))
@@ -179,7 +179,7 @@ def discover(root: Path, limits: ReadLimits) -> tuple[list[Place], list[Problem]
             pending += [(path, depth + 1) for path in reversed(subfolders)]
         elif subfolders:
             problems.append(
-                Problem(shown_path(folder), "depth", f"more than {limits.max_depth} folders deep: not read")
+                Problem(shown_path(folder), "depth", Says.more_than_folders_deep_not(limit=limits.max_depth))
             )
         for place in _places_of(folder, logs, companions):
             parent = by_path.get(folder.rpartition("/")[0] if folder else "\x00")
@@ -191,7 +191,7 @@ def discover(root: Path, limits: ReadLimits) -> tuple[list[Place], list[Problem]
                 by_path[folder] = place
     if files_left < 0:
         problems.append(
-            Problem(".", "too_many", f"{-files_left:,} files beyond the first {limits.max_files:,} were not read")
+            Problem(".", "too_many", Says.files_beyond_first_not_read(count=-files_left, limit=limits.max_files))
         )
     return places, problems
 

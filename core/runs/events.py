@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from core.runs.series import Rows, SeriesBuilder, clean_text
-from core.runs.tables import Memory, Unreadable, note
+from .series import Rows, SeriesBuilder, clean_text
+from .tables import Memory, Unreadable, note
+from .words import Says
 
 HEADER_BYTES = 12
 FOOTER_BYTES = 4
@@ -112,9 +113,9 @@ def parse_events(block: bytes, at_end: bool, memory: Memory, builder: SeriesBuil
     if damaged:
         position = memory.get("bytes", 0) + used
         if position == 0:
-            raise Unreadable("not_events", "the file does not start with a TensorBoard record")
+            raise Unreadable("not_events", Says.file_does_not_start_tensorboard())
         memory["damaged"] = True
-        note(memory, f"the record at byte {position:,} is damaged; what came before it is shown")
+        note(memory, Says.record_byte_damaged_what_came(position=position))
         return len(block)
     memory["bytes"] = memory.get("bytes", 0) + used
     return used
@@ -429,7 +430,7 @@ def _parse_one(
         number = _number_of(value)
         if number is None:
             kind = value.metadata.plugin_data.plugin_name or value.WhichOneof("value") or "something else"
-            note(memory, f"{clean_text(value.tag)}: {clean_text(kind)}, not shown")
+            note(memory, Says.not_shown(name=clean_text(value.tag), kind=clean_text(kind)))
             continue
         part = _Scalars(*(np.asarray([item]) for item in (record_number, event.step, event.wall_time, number)))
         scalars.setdefault(value.tag, []).append(part)

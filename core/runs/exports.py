@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
-from core.runs.discover import opaque_id
-from core.runs.series import Run, Series, clean_text
+from .discover import opaque_id
+from .series import Run, Series, clean_text
 
 _TENSORBOARD = re.compile(r"(?:run-)?(?P<run>.*?)-?tag-(?P<tag>.+)")
 _WANDB_SPAN = re.compile(r"__(MIN|MAX)$")

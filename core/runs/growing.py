@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from core.runs.cache import SMALLEST_CACHED_BYTES, SeriesCache
-from core.runs.discover import ReadLimits, shown_path
-from core.runs.events import parse_events
-from core.runs.series import Problem, Series, SeriesBuilder, clean_text
-from core.runs.tables import Memory, ReadAgain, Unreadable, parse_csv, parse_jsonl
-from core.runs.trackio import TrackioRun, read_trackio
+from .cache import SMALLEST_CACHED_BYTES, SeriesCache
+from .discover import ReadLimits, shown_path
+from .events import parse_events
+from .series import Problem, Series, SeriesBuilder, clean_text
+from .tables import Memory, ReadAgain, Unreadable, parse_csv, parse_jsonl
+from .trackio import TrackioRun, read_trackio
+from .words import Says
 
 Parser = Callable[[bytes, bool, Memory, SeriesBuilder, int], int]
 _PARSERS: dict[str, Parser] = {"jsonl": parse_jsonl, "csv": parse_csv, "events": parse_events}
@@ -44,7 +45,7 @@ def _open_regular(path: str) -> tuple[int, os.stat_result]:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file")
+        raise OSError(errno.EINVAL, Says.not_regular_file())
     return descriptor, status
 
 
@@ -71,7 +72,7 @@ class GrowingLog:
         try:
             file = open_regular(self._file)
         except OSError as error:
-            self._fail("unreadable", f"the file cannot be opened: {error.strerror}")
+            self._fail("unreadable", Says.file_cannot_opened(error=error.strerror))
             return
         with file:
             status = os.fstat(file.fileno())
@@ -82,9 +83,9 @@ class GrowingLog:
             self.modified_s = status.st_mtime
             if status.st_size == 0:
                 self._forget()
-                self._fail("empty", "the file is empty (0 bytes)")
+                self._fail("empty", Says.file_empty_0_bytes())
             elif status.st_size > limits.max_file_bytes:
-                self._fail("too_large", f"larger than {limits.max_file_bytes:,} bytes")
+                self._fail("too_large", Says.larger_than_bytes(limit=limits.max_file_bytes))
             else:
                 try:
                     self._read(file, stamp, cache, limits)
@@ -92,10 +93,10 @@ class GrowingLog:
                     self._forget()
                     self._fail(error.code, error.reason)
                 except OSError as error:
-                    self._fail("unreadable", f"the file cannot be read: {error.strerror}")
+                    self._fail("unreadable", Says.file_cannot_read(error=error.strerror))
                 except Exception as error:  # a fault of a parser must not hide the other files
                     self._forget()
-                    self._fail("unreadable", clean_text(f"could not be read ({type(error).__name__}: {error})"))
+                    self._fail("unreadable", clean_text(Says.could_not_read(kind=type(error).__name__, error=error)))
             self._stamp = stamp
 
     def _fail(self, code: str, reason: str) -> None:
@@ -173,9 +174,7 @@ class GrowingLog:
             if used == 0:
                 block_bytes *= 2
                 if block_bytes > limits.max_block_bytes:
-                    raise Unreadable(
-                        "line_too_long", f"a line or record is longer than {limits.max_block_bytes:,} bytes"
-                    )
+                    raise Unreadable("line_too_long", Says.line_record_longer_than_bytes(limit=limits.max_block_bytes))
         self.series = builder.finish()
         self._offset = offset
         for text, count in (
@@ -224,9 +223,9 @@ class GrowingDatabase:
                 if not suffix or file.exists():
                     status = file.lstat()
                     if not stat.S_ISREG(status.st_mode):
-                        raise Unreadable("special", "not a regular file")
+                        raise Unreadable("special", Says.not_regular_file())
                     if status.st_size > limits.max_file_bytes:
-                        raise Unreadable("too_large", f"larger than {limits.max_file_bytes:,} bytes")
+                        raise Unreadable("too_large", Says.larger_than_bytes(limit=limits.max_file_bytes))
                     stamps.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
                     self.modified_s = max(self.modified_s, status.st_mtime)
             if tuple(stamps) == self._stamp:
@@ -237,4 +236,4 @@ class GrowingDatabase:
         except Unreadable as error:
             self.runs, self.problem = {}, Problem(shown_path(self.path), error.code, error.reason)
         except OSError as error:
-            self.problem = Problem(shown_path(self.path), "unreadable", f"the file cannot be opened: {error.strerror}")
+            self.problem = Problem(shown_path(self.path), "unreadable", Says.file_cannot_opened(error=error.strerror))

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.runs.series import STATUSES
+from .series import STATUSES
+from .words import Says
 
 HEARTBEAT_S = 20.0
 SILENT_AFTER_S = 300.0  # fifteen missed heartbeats
@@ -71,14 +72,14 @@ def recorded_status(word: str | None, process: Mapping[str, Any] | None, last_si
     if word is None:
         return "unknown", ""
     if word not in STATUSES:
-        return "unknown", f"its status is not one of {', '.join(STATUSES)}"
+        return "unknown", Says.status_not_one(names=", ".join(STATUSES))
     error = str((process or {}).get("error") or "")
     if word != "running":
-        return word, f"ended with {error}" if error and word != "finished" else ""
+        return word, Says.ended(error=error) if error and word != "finished" else ""
     alive = is_alive(process) if process else None
     if alive is False:
-        return "killed", "its process is gone without having said how it ended"
+        return "killed", Says.process_gone_without_having_said()
     silent_s = time.time() - last_sign_unix_s
     if alive is None and silent_s > SILENT_AFTER_S:
-        return "killed", f"no sign of life for {silent_s / 60:,.0f} minutes"
+        return "killed", Says.no_sign_life_minutes(minutes=silent_s / 60)
     return "running", ""

@@ -23,13 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from core.runs.cache import SeriesCache
-from core.runs.discover import Place, ReadLimits, checked_root, discover, natural_order, opaque_id, shown_path
-from core.runs.exports import runs_of_chart, with_tag_of_name
-from core.runs.growing import GrowingDatabase, GrowingLog, read_small
-from core.runs.process import recorded_status
-from core.runs.series import LazySeries, Problem, Rows, Run, RunSet, Series, SeriesBuilder, clean_run_name, clean_text
-from core.runs.tables import UNIX_FROM_S, Memory
+from .cache import SeriesCache
+from .discover import Place, ReadLimits, checked_root, discover, natural_order, opaque_id, shown_path
+from .exports import runs_of_chart, with_tag_of_name
+from .growing import GrowingDatabase, GrowingLog, read_small
+from .process import recorded_status
+from .series import LazySeries, Problem, Rows, Run, RunSet, Series, SeriesBuilder, clean_run_name, clean_text
+from .tables import UNIX_FROM_S, Memory
+from .words import Says
 
 COMPANION_MAX_BYTES = 4 * 2**20
 MAX_CONFIG_KEYS = 10_000
@@ -145,7 +146,7 @@ class RunReader:
             status, data = read_small(f"{self.root}/{path}", COMPANION_MAX_BYTES)
             stamp = _stamp(status)
             if status.st_size > COMPANION_MAX_BYTES:
-                fault = f"{name} is larger than {COMPANION_MAX_BYTES:,} bytes and was not read"
+                fault = Says.larger_than_bytes_not_read(name=name, limit=COMPANION_MAX_BYTES)
                 return _Companion(None, stamp, fault)
             return _Companion(parse(data), stamp, "")
         except OSError as error:
@@ -192,12 +193,14 @@ class RunReader:
         for log in good:
             notes += _notes_of(log.memory)
             if log.unused_bytes and status not in ("running",):
-                notes.append(f"{log.path.rpartition('/')[2]} ends within a line or record ({log.unused_bytes:,} bytes)")
+                notes.append(
+                    Says.ends_within_line_record_bytes(name=log.path.rpartition("/")[2], bytes=log.unused_bytes)
+                )
         if good and not metrics:
             if not place.companions:
-                problems.append(Problem(shown_path(place.path), "no_metrics", "; ".join(notes) or "no numbers in it"))
+                problems.append(Problem(shown_path(place.path), "no_metrics", "; ".join(notes) or Says.no_numbers()))
                 return None
-            notes.append("no metric was logged yet")
+            notes.append(Says.no_metric_logged_yet())
         if status_note:
             notes.append(status_note)
         changes = (process or {}).get("config_changes")
@@ -303,7 +306,7 @@ def _metrics_of(
     for group in groups:
         for name, one in group.items():
             if name in series:
-                notes.append(f"{name} is in several logs of the run; the first is shown")
+                notes.append(Says.several_logs_run_first_shown(name=name))
             else:
                 series[name] = one
     series = with_tag_of_name(series, lone_file)

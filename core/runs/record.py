@@ -44,9 +44,9 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
-from core.errors import InputError, WorkbenchError
-from core.runs.process import HEARTBEAT_S, recorded_status, this_process
-from core.runs.tables import RESUMED_KEY
+from ..errors import InputError, WorkbenchError
+from .process import HEARTBEAT_S, recorded_status, this_process
+from .tables import RESUMED_KEY
 
 PACKAGES = (
     *("torch", "torchvision", "open_clip_torch", "clip-anytorch", "timm", "lightning", "lightning-fabric"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.runs import statistics
+from . import statistics
 
 METHOD = (
     "Runs are paired by seed. p-values are from a two-sided paired permutation test of the mean difference (exact up "

@@ -26,8 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from core.runs import arrow
-from core.runs.series import Rows, SeriesBuilder, clean_text
+from . import arrow
+from .series import Rows, SeriesBuilder, clean_text
+from .words import Says
 
 STEP_NAMES = ("step", "global_step", "_step", "trainer/global_step", "iteration", "iter")
 EPOCH_NAMES = ("epoch", "_epoch", "trainer/epoch")
@@ -84,7 +85,7 @@ def parse_jsonl(block: bytes, at_end: bool, memory: Memory, builder: SeriesBuild
     """
     used = block.rfind(b"\n") + 1
     if memory.get("line", 0) == 0 and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise Unreadable("encoding", "the file is UTF-16; JSON lines are UTF-8")
+        raise Unreadable("encoding", Says.file_utf_16_json_lines())
     if memory.get("line", 0) == 0 and block[:3] == b"\xef\xbb\xbf":
         block = b"   " + block[3:]  # same length: offsets stay true
     if at_end and used < len(block) and _is_object(block[used:]):
@@ -300,13 +301,13 @@ def parse_csv(block: bytes, at_end: bool, memory: Memory, builder: SeriesBuilder
             used = len(block)
             memory["unfinished_line"] = True
         elif memory.get("line", 1) == 1 and start == used:
-            raise Unreadable("torn", "the file breaks off within its first row")
+            raise Unreadable("torn", Says.file_breaks_off_within_first())
     text = block[start:used]
     if not text.strip():
         return used
     if not memory.get("latin1") and not _is_utf8(text):
         memory["latin1"] = True
-        memory["notes"] = {**memory.get("notes", {}), "not UTF-8; read as Latin-1": 1}
+        memory["notes"] = {**memory.get("notes", {}), Says.not_utf_8_read_latin(): 1}
     bad_rows: list[int] = []
 
     def pass_over(row: Any) -> str:
@@ -326,7 +327,7 @@ def parse_csv(block: bytes, at_end: bool, memory: Memory, builder: SeriesBuilder
             convert_options=pyarrow.csv.ConvertOptions(null_values=[""], strings_can_be_null=True),
         )
     except pa.ArrowInvalid as error:
-        raise Unreadable("not_csv", f"not a CSV table: {clean_text(str(error))}") from None
+        raise Unreadable("not_csv", Says.not_csv_table(error=clean_text(str(error)))) from None
     if bad_rows:
         note(memory, "{n} rows do not have the header's number of columns and were passed over", len(bad_rows))
     memory["line"] = memory.get("line", 1) + text.count(b"\n")
@@ -344,12 +345,12 @@ def parse_csv(block: bytes, at_end: bool, memory: Memory, builder: SeriesBuilder
 def _read_header(block: bytes, at_end: bool, memory: Memory) -> int:
     """Reads the header into `memory`; returns where the rows start, 0 if the first line is not complete yet."""
     if block[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in block[:4096]:
-        raise Unreadable("encoding", "the file is not text in UTF-8 (UTF-16, or binary); save it as UTF-8")
+        raise Unreadable("encoding", Says.file_not_text_utf_8())
     start = 3 if block[:3] == b"\xef\xbb\xbf" else 0
     end = block.find(b"\n")
     if end < 0:
         if at_end:
-            raise Unreadable("no_rows", "the file holds a header line at most, and no rows")
+            raise Unreadable("no_rows", Says.file_holds_header_line_most())
         return 0
     line = block[start:end].strip(b"\r")
     try:
@@ -357,15 +358,15 @@ def _read_header(block: bytes, at_end: bool, memory: Memory) -> int:
     except UnicodeDecodeError:
         first = line.decode("latin-1")
         memory["latin1"] = True
-        note(memory, "not UTF-8; read as Latin-1")
+        note(memory, Says.not_utf_8_read_latin())
     delimiter = max(",;\t", key=first.count)
     import csv
 
     names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
     if not any(names):
-        raise Unreadable("no_header", "the first line does not name the columns")
+        raise Unreadable("no_header", Says.first_line_does_not_name())
     if all(_is_number(name) for name in names if name):
-        raise Unreadable("no_header", "the first line holds numbers, not the names of the columns")
+        raise Unreadable("no_header", Says.first_line_holds_numbers_not())
     header: list[str] = []
     for position, name in enumerate(names):
         if not name:

@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.runs.series import Series, SeriesBuilder, clean_text
-from core.runs.tables import Memory, Unreadable, note, parse_jsonl, seconds_of_date
+from .series import Series, SeriesBuilder, clean_text
+from .tables import Memory, Unreadable, note, parse_jsonl, seconds_of_date
+from .words import Says
 
 QUERY_LIMIT_S = 30.0
 _SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -48,15 +49,15 @@ def read_trackio(path: Path, before: dict[str, TrackioRun], max_metrics: int, ma
         Unreadable: not SQLite, damaged, locked for long, or without trackio's tables.
     """
     if path.stat().st_size == 0:
-        raise Unreadable("empty", "the file is empty (0 bytes)")
+        raise Unreadable("empty", Says.file_empty_0_bytes())
     with path.open("rb") as file:
         if file.read(len(_SQLITE_MAGIC)) != _SQLITE_MAGIC:
-            raise Unreadable("not_sqlite", "not an SQLite database")
+            raise Unreadable("not_sqlite", Says.not_sqlite_database())
     try:
         with closing(_open_read_only(path)) as database:
             return _read(database, before, max_metrics, max_rows)
     except sqlite3.Error as error:
-        raise Unreadable("damaged", f"the database cannot be read: {clean_text(str(error))}") from None
+        raise Unreadable("damaged", Says.database_cannot_read(error=clean_text(str(error)))) from None
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:
@@ -98,14 +99,14 @@ def _read(
 ) -> dict[str, TrackioRun]:
     columns = _columns(database, "metrics")
     if not {"id", "timestamp", "run_name", "step", "metrics"} <= columns:
-        raise Unreadable("not_trackio", "an SQLite database without trackio's tables")
+        raise Unreadable("not_trackio", Says.sqlite_database_without_trackio_tables())
     key_column = "run_id" if "run_id" in columns else "run_name"
     with _time_limit(database):
         found = database.execute(
             f"SELECT {key_column}, min(run_name), count(*), max(id) FROM metrics GROUP BY {key_column} ORDER BY min(id)"  # noqa: S608
         ).fetchall()
     if sum(row[2] for row in found) > max_rows:
-        raise Unreadable("too_large", f"the database holds more than {max_rows:,} rows")
+        raise Unreadable("too_large", Says.database_holds_more_than_rows(limit=max_rows))
     configs = _configs(database)
     runs: dict[str, TrackioRun] = {}
     for key, name, count, newest in found:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from core.runs.discover import COMPANIONS
-from core.runs.series import Problem, clean_text
+from .discover import COMPANIONS
+from .series import Problem, clean_text
+from .words import Says
 
 # `process.json` names a process of the machine where the run was made; here it would ask about a process of ours.
 _TAKEN_BESIDE_LOGS = tuple(name for name in COMPANIONS if name != "process.json")
@@ -80,7 +81,7 @@ def stage_upload(files: Sequence[Path], into: Path, limits: UploadLimits | None 
             if file.name.lower().endswith(".zip"):
                 _unpack(file, into, limits, room, problems)
             elif not _is_taken(file.name):
-                problems.append(Problem(clean_text(file.name), "format", "not a CSV, JSONL, event file or zip"))
+                problems.append(Problem(clean_text(file.name), "format", Says.not_csv_jsonl_event_file()))
             else:
                 # Event files that come without their folders are runs of their own: those of one folder would be one.
                 parts = (file.name, file.name) if "tfevents" in file.name.lower() else (file.name,)
@@ -90,7 +91,7 @@ def stage_upload(files: Sequence[Path], into: Path, limits: UploadLimits | None 
             problems.append(_full(clean_text(file.name), limits))
             break
         except _DAMAGED as error:
-            problems.append(Problem(clean_text(file.name), "unreadable", clean_text(f"cannot be read: {error}")))
+            problems.append(Problem(clean_text(file.name), "unreadable", clean_text(Says.cannot_read(error=error))))
     return tuple(problems)
 
 
@@ -104,7 +105,9 @@ def _unpack(file: Path, into: Path, limits: UploadLimits, room: _Room, problems:
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if len(members) > limits.max_members:
-            problems.append(Problem(clean_text(file.name), "too_many", f"more than {limits.max_members:,} members"))
+            problems.append(
+                Problem(clean_text(file.name), "too_many", Says.more_than_members(limit=limits.max_members))
+            )
             return
         skipped = 0
         for member in members:
@@ -113,25 +116,23 @@ def _unpack(file: Path, into: Path, limits: UploadLimits, room: _Room, problems:
             shown = clean_text(f"{file.name}/{member.filename}")
             parts = tuple(part for part in re.split(r"[/\\]+", member.filename) if part)
             if stat.S_ISLNK(member.external_attr >> 16):
-                problems.append(Problem(shown, "link", "a link; not followed"))
+                problems.append(Problem(shown, "link", Says.link_not_followed()))
             elif not parts or ".." in parts or re.match(r"[A-Za-z]:|[/\\]", member.filename):
-                problems.append(Problem(shown, "path", "its name leads out of the archive"))
+                problems.append(Problem(shown, "path", Says.name_leads_out_archive()))
             elif len(parts) > limits.max_depth:
-                problems.append(Problem(shown, "depth", f"more than {limits.max_depth} folders deep"))
+                problems.append(Problem(shown, "depth", Says.more_than_folders_deep(limit=limits.max_depth)))
             elif "__MACOSX" in parts or not _is_taken(parts[-1]):
                 skipped += 1
             elif member.flag_bits & 0x1:
-                problems.append(Problem(shown, "encrypted", "encrypted"))
+                problems.append(Problem(shown, Says.encrypted(), Says.encrypted()))
             else:
                 try:
                     with archive.open(member) as source:
                         _copy(source, into, (top, *parts), room)  # type: ignore[arg-type]
                 except _DAMAGED as error:
-                    problems.append(Problem(shown, "unreadable", clean_text(f"cannot be unpacked: {error}")))
+                    problems.append(Problem(shown, "unreadable", clean_text(Says.cannot_unpacked(error=error))))
         if skipped:
-            problems.append(
-                Problem(clean_text(file.name), "format", f"{skipped:,} members that are no logs were left out")
-            )
+            problems.append(Problem(clean_text(file.name), "format", Says.members_no_logs_left_out(count=skipped)))
 
 
 def _is_taken(name: str) -> bool:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.errors import InputError
-from core.types import Member, VectorizeRequest, VectorTable
+from ..errors import InputError
+from ..types import Member, VectorizeRequest, VectorTable
+from ..words import Common
+from .words import Says
 
 MAX_BATCH = 4096
 
@@ -15,14 +17,14 @@ MAX_BATCH = 4096
 def check_request(request: VectorizeRequest) -> None:
     """Refuses what no run could do, before anything is loaded. Raises `InputError`."""
     if not request.models:
-        raise InputError("No model was chosen.", next_step="Name at least one; `python -m core models list` shows all.")
+        raise InputError(Says.no_model_chosen(), next_step=Says.name_least_one_python_m())
     repeated = sorted({model_id for model_id in request.models if request.models.count(model_id) > 1})
     if repeated:
         raise InputError(
-            "A model may stand in an ensemble once.", where=", ".join(repeated), next_step="Name each model once."
+            Says.model_may_stand_ensemble_once(), where=", ".join(repeated), next_step=Says.name_each_model_once()
         )
     if not 1 <= request.batch_size <= MAX_BATCH:
-        raise InputError(f"The batch size has to lie in 1..{MAX_BATCH}.", where=str(request.batch_size))
+        raise InputError(Says.batch_size_lie_1(limit=MAX_BATCH), where=str(request.batch_size))
 
 
 def spans(dims: Sequence[int]) -> list[tuple[int, int]]:
@@ -62,7 +64,7 @@ def member_of(table: VectorTable, model_id: str) -> Member:
         if member.model_id == model_id:
             return member
     names = ", ".join(member.model_id for member in table.members)
-    raise InputError("This model is not among the table's.", where=model_id, next_step=f"Choose one of: {names}.")
+    raise InputError(Says.model_not_among_table(), where=model_id, next_step=Common.choose_one(names=names))
 
 
 def member_vectors(table: VectorTable, model_id: str) -> np.ndarray:

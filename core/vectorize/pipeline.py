@@ -37,20 +37,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import BudgetExceeded, Cancelled, ImageRejected, OutOfMemory
-from core.images.decode import decode
-from core.images.sources import with_unique_ids
-from core.settings import ImageLimits
-from core.types import ImageSource, Member, Notice, Progress, Reject, VectorizeRequest, VectorTable
-from core.vectorize import ensemble
-from core.vectorize.resume import Identity, Journal, identity, passport_key
+from ..errors import BudgetExceeded, Cancelled, ImageRejected, OutOfMemory
+from ..images.decode import decode
+from ..images.sources import with_unique_ids
+from ..settings import ImageLimits
+from ..types import ImageSource, Member, Notice, Progress, Reject, VectorizeRequest, VectorTable
+from ..words import Common
+from . import ensemble
+from .resume import Identity, Journal, identity, passport_key
+from .words import Says
 
 if TYPE_CHECKING:
     import torch
 
-    from core.models.batching import BatchRunner
-    from core.models.encoder import Encoder
-    from core.models.manager import Lease, ModelManager
+    from ..models.batching import BatchRunner
+    from ..models.encoder import Encoder
+    from ..models.manager import Lease, ModelManager
 
 PROGRESS_EVERY_S = 0.2
 _AHEAD_CHUNKS = 3
@@ -229,7 +231,7 @@ class _Job:
 
     def _was_moved(self, leases: list[Lease]) -> bool:
         """Whether the models were to run on a GPU, and the CPU took them."""
-        from core.models.device import pick_device
+        from ..models.device import pick_device
 
         name = self._request.device
         wanted = pick_device(self._manager.settings.device if name == "auto" else name)
@@ -258,7 +260,7 @@ class _Job:
         if self.failure is not None:
             raise self.failure
         if self.stop.is_set():
-            raise Cancelled("Stopped.")
+            raise Cancelled(Common.stopped())
 
     def _run_threads(self, leases: list[Lease], todo: set[int]) -> None:
         """The decode pool and the encode threads, from start to join."""
@@ -313,7 +315,7 @@ class _Job:
     def _prepare(self, row: int, leases: list[Lease]) -> _Prepared:
         """Decode one image and preprocess it for each member."""
         if self.stop.is_set():
-            raise Cancelled("Stopped.")
+            raise Cancelled(Common.stopped())
         source = self._sources[row]
         begin_s = time.perf_counter()
         file = identity(source) if self._journal is not None else None
@@ -331,8 +333,8 @@ class _Job:
         self, leases: list[Lease], feed: _Feed, threads: _Threads, intra_op_threads: int, streams: int
     ) -> None:
         """Chunk after chunk until there is none, or somebody failed."""
-        from core.models.batching import BatchRunner
-        from core.models.device import dtype_name
+        from ..models.batching import BatchRunner
+        from ..models.device import dtype_name
 
         try:
             threads.enter(intra_op_threads)
@@ -390,7 +392,7 @@ class _Job:
         for part in features.values():
             finite_B &= np.isfinite(part).all(axis=1)
         for place in np.flatnonzero(~finite_B).tolist():
-            reason = "The model gives a vector that is not finite; another dtype may help."
+            reason = Says.model_gives_vector_not_finite()
             rejects[good[place]] = Reject(self._sources[good[place]].id, "not_finite", reason)
         kept = np.flatnonzero(finite_B)
         kept_rows = np.array(good, dtype=np.int64)[kept]
@@ -409,8 +411,8 @@ class _Job:
 
     def _count_member(self, runner: BatchRunner, encode_s: float) -> None:
         """Adds to a member's time, and notes where it computes now if it had to move."""
-        from core.models.device import dtype_name
-        from core.models.passport import model_passport
+        from ..models.device import dtype_name
+        from ..models.passport import model_passport
 
         encoder = runner.encoder
         device, dtype = str(encoder.device), dtype_name(encoder.dtype)
@@ -450,17 +452,17 @@ class _Job:
             restored.update(rows)
             unused += len(block.files) - len(rows) if asked else 0
         if restored:
-            text = f"{len(restored)} rows of an earlier run that did not end were taken over."
+            text = Says.rows_earlier_run_did_not(count=len(restored))
             self._note([Notice("resumed", text)])
         if unused:
-            text = f"{unused} rows of an earlier run were not used: their files or models have changed since."
+            text = Says.rows_earlier_run_not_used(count=unused)
             self._note([Notice("not_resumed", text)])
 
     # ---- members, result, progress ----
 
     def _add_member(self, lease: Lease) -> None:
-        from core.models.device import dtype_name
-        from core.models.passport import model_passport
+        from ..models.device import dtype_name
+        from ..models.passport import model_passport
 
         encoder = lease.encoder
         model_id = encoder.spec.id
@@ -482,7 +484,7 @@ class _Job:
         self._note(lease.notices)
 
     def _result(self) -> VectorTable:
-        from core.models.passport import merged_passport, table_passport
+        from ..models.passport import merged_passport, table_passport
 
         models = self._request.models
         whole_N = np.all([self._have[model_id] for model_id in models], axis=0)
@@ -536,10 +538,10 @@ class _Job:
 
     def _fail(self, error: BaseException) -> None:
         """The first failure is the one told; the others follow from it."""
-        from core.models.device import is_out_of_memory
+        from ..models.device import is_out_of_memory
 
         if not isinstance(error, OutOfMemory) and isinstance(error, Exception) and is_out_of_memory(error):
-            error = OutOfMemory("Memory ran out.", next_step="Use a smaller batch or a smaller model.")
+            error = OutOfMemory(Says.memory_ran_out(), next_step=Says.use_smaller_batch_smaller_model())
         with self._lock:
             if self.failure is None:
                 self.failure = error
@@ -635,15 +637,20 @@ def chunked(count: int, batch_size: int, streams: int) -> list[list[int]]:
 
 def _check_shape(image_id: str, rgb_HWC: np.ndarray, leases: Sequence[Lease]) -> None:
     """Rejects an image so narrow that it would get huge when its shorter side is brought to a member's size."""
-    from core.models.preprocess import resized_size
+    from ..models.preprocess import resized_size
 
     height_px, width_px = rgb_HWC.shape[:2]
     for lease in leases:
         resized_height_px, resized_width_px = resized_size(height_px, width_px, lease.encoder.spec.preprocessing)
         if resized_height_px * resized_width_px > _MOST_RESIZED_PIXELS:
             raise ImageRejected(
-                f"{width_px} × {height_px} px is too narrow: resized for {lease.encoder.spec.id} it would be "
-                f"{resized_width_px} × {resized_height_px} px.",
+                Says.px_too_narrow_resized_would(
+                    width=width_px,
+                    height=height_px,
+                    model=lease.encoder.spec.id,
+                    new_width=resized_width_px,
+                    new_height=resized_height_px,
+                ),
                 where=image_id,
                 code_detail="too_large",
             )
@@ -697,9 +704,9 @@ def _new_probe(encoder: Encoder, manager: ModelManager, job: threading.Event) ->
     """
     import torch
 
-    from core.models.batching import BatchRunner
-    from core.models.device import dtype_name
-    from core.models.passport import canary_images, canary_vectors
+    from ..models.batching import BatchRunner
+    from ..models.device import dtype_name
+    from ..models.passport import canary_images, canary_vectors
 
     here = threading.get_ident()  # others may be using the module
     largest_bytes = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.types import VectorTable
+from ..types import VectorTable
 
 
 def report(table: VectorTable, row: int = 0) -> dict[str, Any]:

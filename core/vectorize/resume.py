@@ -23,8 +23,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.errors import StoreError
-from core.types import ImageSource
+from ..errors import StoreError
+from ..types import ImageSource
+from .words import Says
 
 try:
     import fcntl
@@ -91,7 +92,7 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = (folder / "rows.log").open("a+b")
         except OSError as error:
-            raise StoreError(f"The journal cannot be opened ({error.strerror}).", where=str(folder)) from error
+            raise StoreError(Says.journal_cannot_opened(error=error.strerror), where=str(folder)) from error
         self._lock_file()
         self._cut_torn_end()
 
@@ -133,7 +134,7 @@ class Journal:
                 self._file.flush()
                 os.fsync(self._file.fileno())
         except OSError as error:
-            raise StoreError(f"The journal cannot be written ({error.strerror}).", where=str(self.folder)) from error
+            raise StoreError(Says.journal_cannot_written(error=error.strerror), where=str(self.folder)) from error
 
     def close(self) -> None:
         """Keeps what was written, for the next run; nothing written leaves nothing behind."""
@@ -150,9 +151,9 @@ class Journal:
         except BlockingIOError as error:
             self._file.close()
             raise StoreError(
-                "Another run is writing to the same output.",
+                Says.another_run_writing_same_output(),
                 where=str(self.folder),
-                next_step="Wait for it, or choose another --output.",
+                next_step=Says.wait_choose_another_output(),
             ) from error
         except OSError:  # a file system without locks
             return

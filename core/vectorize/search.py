@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import ImageRejected, InputError, Unsupported
-from core.settings import ImageLimits
-from core.types import ImageSource, Member, Notice, VectorizeRequest, VectorTable
-from core.vectorize.ensemble import member_of, row_lengths
+from ..errors import ImageRejected, InputError, Unsupported
+from ..settings import ImageLimits
+from ..types import ImageSource, Member, Notice, VectorizeRequest, VectorTable
+from ..words import Common
+from .ensemble import member_of, row_lengths
+from .words import Says
 
 if TYPE_CHECKING:
-    from core.models.manager import ModelManager
+    from ..models.manager import ModelManager
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ def by_image(
         PassportMismatch: today's models would give other vectors than the table's.
         UnknownModel, WeightsMissing, …: as in loading a model.
     """
-    from core.vectorize.pipeline import vectorize_all
-    from core.vectorize.store import check_passport, dtype_here
+    from .pipeline import vectorize_all
+    from .store import check_passport, dtype_here
 
     request = VectorizeRequest(
         models=tuple(member.model_id for member in table.members),
@@ -96,8 +98,8 @@ def by_text(
         InputError: several have one and none was named.
         PassportMismatch: today's weights are not the table's.
     """
-    from core.models.passport import model_passport
-    from core.vectorize.store import check_member, dtype_here
+    from ..models.passport import model_passport
+    from .store import check_member, dtype_here
 
     member = _text_member(table, manager, model_id)
     with manager.lease(member.model_id, device, dtype_here(member, manager, device), cancel) as lease:
@@ -117,24 +119,22 @@ def _text_member(table: VectorTable, manager: ModelManager, model_id: str | None
     if model_id is not None:
         member = member_of(table, model_id)
         if member not in able:
-            raise Unsupported("This model has no text tower.", where=model_id, next_step="Choose a CLIP model.")
+            raise Unsupported(Common.model_no_text_tower(), where=model_id, next_step=Common.choose_clip_model())
         return member
     if not able:
-        raise Unsupported(
-            "None of the models has a text tower.", next_step="Vectorize with a CLIP model to search by words."
-        )
+        raise Unsupported(Says.none_models_text_tower(), next_step=Says.vectorize_clip_model_search_words())
     if len(able) > 1:
         names = ", ".join(member.model_id for member in able)
-        raise InputError("Several of the models understand words.", next_step=f"Name the one to ask: {names}.")
+        raise InputError(Says.several_models_understand_words(), next_step=Says.name_one_ask(names=names))
     return able[0]
 
 
 def _ranked(query_D: np.ndarray, vectors_ND: np.ndarray, table: VectorTable, k: int) -> list[Hit]:
     query = np.asarray(query_D, dtype=np.float64)
     if query.shape != (vectors_ND.shape[1],):
-        raise InputError(f"The query has shape {list(query.shape)}, the vectors have {vectors_ND.shape[1]} values.")
+        raise InputError(Says.query_shape_vectors_values(shape=list(query.shape), dim=vectors_ND.shape[1]))
     if not np.isfinite(query).all():
-        raise InputError("The query is not finite.")
+        raise InputError(Says.query_not_finite())
     unit_query = query / (np.linalg.norm(query) or 1.0)
     lengths_N = row_lengths(vectors_ND)
     scores_N = (vectors_ND @ unit_query.astype(np.float32)) / np.where(lengths_N > 0, lengths_N, 1)

@@ -33,13 +33,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import InputError, PassportMismatch, StoreError
-from core.types import Member, Notice, Reject, VectorTable
+from ..errors import InputError, PassportMismatch, StoreError
+from ..types import Member, Notice, Reject, VectorTable
+from ..words import Common
+from .words import Says
 
 if TYPE_CHECKING:
     import pyarrow
 
-    from core.models.manager import ModelManager
+    from ..models.manager import ModelManager
 
 SUFFIXES = (".npz", ".parquet", ".safetensors", ".lance", ".npy", ".csv")
 FORMAT = 1
@@ -55,25 +57,25 @@ def check_output(path: Path) -> None:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(
-            f"The output's suffix {path.suffix or '(none)'} names no format.",
+            Says.output_suffix_names_no_format(suffix=path.suffix or "(none)"),
             where=str(path),
-            next_step=f"Use one of {', '.join(SUFFIXES)}.",
+            next_step=Says.use_one(names=", ".join(SUFFIXES)),
         )
     if path.suffix.lower() == ".lance" and not re.fullmatch(r"[A-Za-z0-9_.-]+", path.stem):
         raise InputError(
-            "LanceDB opens tables whose names have only letters, digits, `_`, `-` and `.`.",
+            Says.lancedb_opens_tables_whose_names(),
             where=path.name,
-            next_step="Choose another name for the .lance folder.",
+            next_step=Says.choose_another_name_lance_folder(),
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"The output's folder cannot be made ({error.strerror}).", where=str(path.parent)) from error
+        raise InputError(Says.output_folder_cannot_made(error=error.strerror), where=str(path.parent)) from error
     if path.is_dir() != (path.suffix.lower() == ".lance") and path.exists():
         kind = "a folder" if path.is_dir() else "a file"
-        raise InputError(f"The output is {kind} already.", where=str(path), next_step="Choose another name.")
+        raise InputError(f"The output is {kind} already.", where=str(path), next_step=Common.choose_another_name())
     if not os.access(path.parent, os.W_OK):
-        raise InputError("The output's folder may not be written to.", where=str(path.parent))
+        raise InputError(Says.output_folder_may_not_written(), where=str(path.parent))
 
 
 def write(table: VectorTable, path: Path) -> list[Path]:
@@ -94,7 +96,7 @@ def write(table: VectorTable, path: Path) -> list[Path]:
     except StoreError:
         raise
     except (OSError, RuntimeError, ValueError) as error:
-        raise StoreError(f"The vectors cannot be written ({error}).", where=str(path)) from error
+        raise StoreError(Says.vectors_cannot_written(error=error), where=str(path)) from error
     return paths
 
 
@@ -107,15 +109,17 @@ def read(path: Path) -> VectorTable:
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError("The suffix names no format.", where=str(path), next_step=f"Use one of {', '.join(SUFFIXES)}.")
+        raise InputError(
+            Says.suffix_names_no_format(), where=str(path), next_step=Says.use_one(names=", ".join(SUFFIXES))
+        )
     if not path.exists():
-        raise InputError("There is no such file.", where=str(path))
+        raise InputError(Says.there_no_such_file(), where=str(path))
     try:
         ids, vectors_ND, ms_N, texts = _READERS[suffix](path)
     except StoreError:
         raise
     except Exception as error:  # every library has errors of its own for damaged files
-        raise StoreError(f"The file is damaged or of another kind ({_first_line(error)}).", where=str(path)) from error
+        raise StoreError(Says.file_damaged_another_kind(error=_first_line(error)), where=str(path)) from error
     return _table(path, ids, vectors_ND, ms_N, texts)
 
 
@@ -131,7 +135,7 @@ def check(table: VectorTable, manager: ModelManager, *, device: str = "auto") ->
         PassportMismatch: other weights, another model or other preprocessing; the differences are named.
         UnknownModel, WeightsMissing, …: as in loading a model.
     """
-    from core.models.passport import canary_vectors, model_passport, table_passport
+    from ..models.passport import canary_vectors, model_passport, table_passport
 
     passports, canaries = [], []
     for member in table.members:
@@ -144,13 +148,13 @@ def check(table: VectorTable, manager: ModelManager, *, device: str = "auto") ->
 
 def check_passport(stored: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     """Warnings of a comparison. Raises `PassportMismatch` where it refuses."""
-    from core.models.passport import compare
+    from ..models.passport import compare
 
     comparison = compare(stored, current)
     if comparison.refused:
         raise PassportMismatch(
-            f"These vectors and vectors made now are not comparable: {'; '.join(comparison.refused)}.",
-            next_step="Vectorize the images again, or bring back the weights and models that made the file.",
+            Says.vectors_vectors_made_now_not(differences="; ".join(comparison.refused)),
+            next_step=Says.vectorize_images_again_bring_back(),
         )
     return list(comparison.warnings)
 
@@ -164,7 +168,7 @@ def check_member(table: VectorTable, member: Member, current: Mapping[str, Any])
 
 def dtype_here(member: Member, manager: ModelManager, device: str) -> str:
     """The dtype that the member was computed in, or `auto` where this device does not offer it."""
-    from core.models.device import pick_device
+    from ..models.device import pick_device
 
     wanted_device = manager.settings.device if device == "auto" else device
     return "auto" if member.dtype == "fp16" and pick_device(wanted_device).type == "cpu" else member.dtype
@@ -198,14 +202,14 @@ def _table(
     missing = [name for name in _TEXTS if name not in texts]
     if missing:
         raise StoreError(
-            "The file carries no passport: it was not written by this project, so nobody knows which model made it.",
+            Says.file_carries_no_passport_not(),
             where=str(path),
-            next_step="Vectorize the images again with --output.",
+            next_step=Says.vectorize_images_again_output(),
         )
     try:
         details = json.loads(texts["details"])
         if details["format"] > FORMAT:
-            raise StoreError("The file was written by a later version.", where=str(path), next_step="Update.")
+            raise StoreError(Says.file_written_later_version(), where=str(path), next_step="Update.")
         table = VectorTable(
             ids=tuple(ids),
             vectors_ND=vectors_ND,
@@ -218,12 +222,12 @@ def _table(
         )
         whole = vectors_ND.dtype == np.float32 and details["sha256"] == _content_hash(ids, vectors_ND)
     except (KeyError, TypeError, ValueError, AssertionError) as error:
-        raise StoreError(f"The file is damaged ({_first_line(error)}).", where=str(path)) from error
+        raise StoreError(Says.file_damaged(error=_first_line(error)), where=str(path)) from error
     if not whole:
         raise StoreError(
-            "The file is damaged: ids and vectors are not those that were written.",
+            Says.file_damaged_ids_vectors_not(),
             where=str(path),
-            next_step="Vectorize the images again.",
+            next_step=Says.vectorize_images_again(),
         )
     return table
 

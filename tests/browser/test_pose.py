@@ -67,7 +67,7 @@ def test_turning_the_dials_turns_the_head_and_the_words(visit, tmp_path):
     page.locator("#ps-dials [data-angle=pitch] input[type=range]").focus()
     page.keyboard.press("ArrowRight")
     says(visitor, "right profile view, looking up, tilted left")
-    expect(page.locator("#ps-status .vz-message")).to_have_count(0)
+    expect(page.locator("#ps-status .wb-message")).to_have_count(0)
     ring = page.locator("#ps-dials .ps-dial[data-angle=yaw] svg").bounding_box()
     page.mouse.click(ring["x"] + ring["width"] * 0.15, ring["y"] + ring["height"] / 2)
     says(visitor, "left profile view, looking up, tilted left")

@@ -84,8 +84,8 @@ def test_one_click_on_the_examples_shows_everything(visit):
     visitor.press("Try the examples")
     wait_results(visitor)
 
-    expect(page.locator(".vz-summary")).to_contain_text("12")
-    expect(page.locator(".vz-summary")).to_contain_text("1,280")
+    expect(page.locator(".wb-summary")).to_contain_text("12")
+    expect(page.locator(".wb-summary")).to_contain_text("1,280")
     assert visitor.cell("vz-table", 0, 0) == "astronaut.jpg"
     assert visitor.cell("vz-table", 0, 1) == "1280"
 
@@ -189,7 +189,7 @@ def test_what_cannot_be_used_is_named_and_no_name_is_read_as_markup(visit, tmp_p
     visitor.press("Vectorize")
     wait_results(visitor)
 
-    rejected = page.locator(".vz-rejects").inner_text()
+    rejected = page.locator(".wb-rejects").inner_text()
     for words in ("notes.jpg", "not an image", "empty.png", "is empty", "broken.zip", "damaged", f"{hostile}.txt"):
         assert words in rejected, words
     visitor.see("4 files gave no vector")
@@ -239,7 +239,7 @@ def test_stop_really_stops_and_so_does_closing_the_page(visit, server, tmp_path)
         visitor.upload("vz-files", [tmp_path / "many.zip"])
         pick(visitor, "efficientnet_lite0")
         visitor.press("Vectorize")
-        expect(visitor.page.locator(".vz-progress")).to_contain_text(
+        expect(visitor.page.locator(".wb-progress")).to_contain_text(
             re.compile(r"[1-9]\d* of 1500.*images/s.*left"), timeout=PATIENCE_MS
         )
         return visitor
@@ -302,7 +302,7 @@ def test_a_chart_keeps_its_place_and_follows_light_and_dark(visit):
 
     # Another run is another view: it starts where it is made.
     visitor.press("Vectorize")
-    page.locator(".vz-progress").wait_for()
+    page.locator(".wb-progress").wait_for()
     wait_results(visitor)
     assert page.evaluate(f"{view}._fullLayout.xaxis.range.slice()") == pytest.approx(at_first)
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 import string
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from starlette.datastructures import Headers
 
 from core.models.catalogue import CATALOGUE
-from webapp.page import THEME_COOKIE, theme_of
-from webapp.text import COOKIE, EN, WORDS, ZH, i18n, in_both, label, language_of, say
-from webapp.text.models import ADVICE_ZH
+from webapp.app import TABS
+from webapp.kit.advice import ADVICE_ZH
+from webapp.shell.page import THEME_COOKIE, theme_of
+from webapp.text import COOKIE, WORDS, in_both, label, language_of, say, translations
 
+for tab in TABS:  # the words of a tab are there once it is imported
+    import_module(f"{tab}.tab")
+EN, ZH = WORDS["en"], WORDS["zh"]
 WEBAPP_DIR = Path(__file__).resolve().parents[2] / "webapp"
 
 
@@ -22,7 +27,11 @@ def names_in(words: str) -> set[str]:
 
 
 def source() -> str:
-    files = [file for file in WEBAPP_DIR.rglob("*.py") if "text" not in file.relative_to(WEBAPP_DIR).parts]
+    files = [
+        file
+        for file in WEBAPP_DIR.rglob("*.py")
+        if file.name != "words.py" and "text" not in file.relative_to(WEBAPP_DIR).parts
+    ]
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
@@ -119,5 +128,5 @@ def test_in_both_marks_each_language_and_escapes(monkeypatch: pytest.MonkeyPatch
 def test_a_visitors_own_words_are_never_taken_for_ours() -> None:
     """The config key `pose_encoder`, a choice of the Runs tab, stood there as "Pose encoder": Gradio's front end looks
     every choice up among our keys."""
-    assert not set(i18n.translations["en"]) & set(EN)
-    assert label("pose_encoder").key in i18n.translations["en"]
+    assert not set(translations().translations["en"]) & set(EN)
+    assert label("pose_encoder").key in translations().translations["en"]

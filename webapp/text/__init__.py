@@ -15,15 +15,15 @@ the header's switch sets, so that it lasts), else the `--lang` the app was start
 
       def run(files: list[str], request: gr.Request) -> str:
           language = services.language(request)
-          with errors.shown(language):                      # our errors as a message, never a traceback
+          with shown(language):                      # our errors as a message, never a traceback
               return say(language, "vectorize_done", count=3)
 
-- What `core` says, in English (errors, reasons of rejects, notices): `translated(text, language)` of `text/errors`.
-  `errors.shown` does so by itself.
+- What `core` says (errors, reasons of rejects, notices): `translated(message, language)`. `notices.shown` does so by
+  itself for errors. Their words stand in `core/*/words.py`.
 
-The words stand in `en.py` and `zh.py`, one section per tab; both have the same keys and the same `{names}` (a test
-holds that). A key begins with its section: `vectorize_run`. Values put in by `say` are plain text: escape them
-(`html.escape`) where the sentence goes into HTML or Markdown.
+The words of the page stand in each tab's `words.py`, English and Chinese side by side; the package that they belong to
+registers them when it is imported. A key begins with its section: `vectorize_run`. Values put in by `say` are plain
+text: escape them (`html.escape`) where the sentence goes into HTML or Markdown.
 
 Someone who calls the HTTP API sends no cookie: `--lang` or `Accept-Language` decides, else English.
 """
@@ -32,40 +32,55 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import gradio as gr
 from gradio.i18n import I18nData
 from starlette.requests import cookie_parser
 
-from webapp.text.en import WORDS as EN
-from webapp.text.zh import WORDS as ZH
+from core.messages import Language, Message
 
-Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-WORDS: dict[Language, dict[str, str]] = {"en": EN, "zh": ZH}
+WORDS: dict[Language, dict[str, str]] = {language: {} for language in LANGUAGES}
 COOKIE = "workbench_language"
 
 # Gradio's front end looks up every text that it shows, a visitor's own too: the choice `pose_encoder` of a dropdown
 # would be "translated" if there was a key of that name. So no key is what anything could be called.
 _MARK = "wb:"
-i18n = gr.I18n(**{language: {_MARK + key: words for key, words in WORDS[language].items()} for language in LANGUAGES})
+
+
+def register(both: Mapping[str, tuple[str, str]]) -> None:
+    """Adds words: key → (English, Chinese). Called once by each `words.py`, when it is imported."""
+    for key, words in both.items():
+        assert key not in WORDS["en"], f"{key!r} has words already"
+        for language, text in zip(LANGUAGES, words, strict=True):
+            WORDS[language][key] = text
+
+
+def translations() -> gr.I18n:
+    """All words registered so far, for Gradio's front end."""
+    return gr.I18n(**{language: {_MARK + key: text for key, text in WORDS[language].items()} for language in LANGUAGES})
 
 
 def label(key: str) -> I18nData:
     """The words of `key` for a part of the layout; the browser shows them in the visitor's language."""
-    assert key in EN, f"no words for {key!r} in webapp/text/en.py"
-    return i18n(_MARK + key)
+    assert key in WORDS["en"], f"no words for {key!r} in any words.py"
+    return I18nData(_MARK + key)
 
 
 def in_both(key: str) -> str:
-    """HTML with the words of `key` in every language; only the one of `<html lang>` is shown (`static/page.css`)."""
+    """HTML with the words of `key` in every language; only the one of `<html lang>` is shown (`shell/page.css`)."""
     return "".join(f'<span lang="{each}">{html.escape(WORDS[each][key])}</span>' for each in LANGUAGES)
 
 
 def say(language: Language, key: str, **values: Any) -> str:
     """The words of `key` in `language`, with `values` put in for its `{names}`."""
     return WORDS[language][key].format(**values)
+
+
+def translated(message: str, language: Language) -> str:
+    """A sentence of core's in the visitor's language; what comes out of a file has one wording only."""
+    return message.said(language) if isinstance(message, Message) else message
 
 
 def language_of(headers: Mapping[str, str], default: Language | None = None) -> Language:

@@ -1,0 +1,110 @@
+"""Starting the app: options, what is imported when, and what is said. The whole start is in tests/browser."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from webapp import __main__ as launch
+from webapp.shell.access import Door
+from webapp.shell.sign_in import Credentials
+
+REPO_DIR = Path(__file__).resolve().parents[3]
+
+
+def parse(*arguments: str) -> object:
+    return launch._parser().parse_args(arguments)
+
+
+def test_underscored_and_hyphenated_flags_are_the_same() -> None:
+    values = ["a", "b", "lab.example.org"]
+    hyphens, underscores = (
+        parse(*(part for flag, value in zip(flags, values, strict=True) for part in (flag, value)))
+        for flags in (
+            ("--runs-dir", "--weights-dir", "--allowed-host"),
+            ("--runs_dir", "--weights_dir", "--allowed_host"),
+        )
+    )
+    assert hyphens == underscores
+
+
+def test_allowed_host_may_be_repeated() -> None:
+    assert parse("--allowed_host", "a", "--allowed_host", "b").allowed_host == ["a", "b"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--auth", "ada"], "USER:PASSWORD"),
+        (["--allowed_host", "*"], "not a host name"),
+        (["--host", "::1"], "IPv6"),
+        (["--host", "203.0.113.77"], "Cannot listen there"),
+        (["--port", "99999"], "0 to 65535"),
+    ],
+)
+def test_options_that_cannot_be_used_are_explained_without_a_traceback(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TMPDIR", "GRADIO_TEMP_DIR", "no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")  # the start sets them; put back afterwards
+    assert launch.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("webapp: ") and words in said and "Traceback" not in said
+
+
+def test_a_taken_port_is_named_with_the_way_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(launch.InputError, match=rf"{port}.*--port"):
+            launch._free_port("127.0.0.1", port)
+    assert launch._free_port("127.0.0.1", port) == port
+
+
+def test_without_a_port_the_next_free_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(launch, "FIRST_PORT", taken.getsockname()[1])
+        assert taken.getsockname()[1] < launch._free_port("127.0.0.1", None) <= launch.FIRST_PORT + launch.PORTS_TRIED
+
+
+def test_the_page_is_built_without_torch() -> None:
+    """The page answers within seconds because torch (seconds, 700 MB) comes later, in a thread."""
+    script = """
+import sys
+from pathlib import Path
+from core.settings import Settings
+from webapp import app
+from webapp.kit.services import open_services
+from webapp.shell import access, theme
+app.build(open_services(Settings(), Path("."))).get_config_file()
+theme.theme(); theme.head()
+heavy = ("torch", "torchvision", "open_clip", "sklearn", "plotly.graph_objects")
+print([name for name in heavy if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPO_DIR, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_a_generated_password_is_shown_once_and_a_given_one_never(capsys: pytest.CaptureFixture[str]) -> None:
+    door = Door("http://127.0.0.1:7860", 7860, (), Credentials("workbench", "made-up", generated=True))
+    launch._greet(door, "https://x.gradio.live")
+    said = capsys.readouterr().out
+    assert said.count("made-up") == 1 and "https://x.gradio.live" in said
+    launch._greet(Door(door.url, 7860, (), Credentials("ada", "given", generated=False)), None)
+    assert "given" not in capsys.readouterr().out
+
+
+def test_without_a_tunnel_the_app_stays_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import gradio.networking
+
+    def unreachable(*_: object) -> str:
+        raise OSError("no route\nto the tunnel")
+
+    monkeypatch.setattr(gradio.networking, "setup_tunnel", unreachable)
+    assert launch._open_tunnel("127.0.0.1", 7860) is None
+    assert "No public link: no route." in capsys.readouterr().err

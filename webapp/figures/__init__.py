@@ -1,1 +1,0 @@
-"""Results → charts, tables and fragments of HTML. Pure functions; nothing here knows the page or keeps state."""

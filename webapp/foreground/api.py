@@ -1,0 +1,183 @@
+"""`/score_foreground`: a photo and its components in; scores as JSON out.
+
+    from gradio_client import Client, handle_file
+
+    scores = Client("http://127.0.0.1:7860").predict(
+        image=handle_file("cat.jpg"), mask=handle_file("mask.png"), api_name="/score_foreground")
+
+    scores["components"][0]["semantic_multiplier"]
+
+Components come from `mask` (an image), from `components` (COCO or SAM JSON, `{"boxes": [[x0, y0, x1, y1]]}` …, as a
+value or as text), or, without either, are proposed. With `submit` instead of `predict`, `job.outputs()` gives
+`{"progress": {"stage", "done", "total"}}` on the way, and `job.cancel()` stops the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from core.errors import InputError, WorkbenchError
+from core.foreground import export
+from core.foreground.annotations import from_json
+from core.foreground.components import ComponentSet
+from core.foreground.explain import explain as explain_scores
+from core.foreground.leak import LeakReport, mask_leak
+from core.foreground.pipeline import FeatureCache, ForegroundRequest, Picture, default_model
+from core.foreground.prompts import PRESETS, PromptSet, parse, preset
+from core.foreground.scoring import Rule
+from core.foreground.treatments import Treatment
+from core.types import Progress
+from webapp.foreground.job import LIMITS, from_file, open_picture, run
+from webapp.foreground.words import Says
+from webapp.kit.notices import shown
+from webapp.kit.services import COMPUTE, COMPUTE_LIMIT, Services
+from webapp.kit.uploads import Upload, UploadImage, Uploads
+
+Settable = TypeVar("Settable", Treatment, Rule)
+
+
+def build(services: Services, cache: FeatureCache) -> None:
+    """The endpoint, on components that are never shown. Called once, inside the page's Blocks."""
+
+    # An argument whose default is None may be left out by a caller; the others' defaults stand in the components below.
+    def score_foreground(
+        image: list[Upload] | None = None,
+        mask: list[Upload] | None = None,
+        components: Any = None,
+        positive: Any = None,
+        negative: Any = None,
+        neutral: Any = None,
+        model: str = "",
+        treatment: str = "original",
+        mode: str = "note",
+        templates: str = "none",
+        margin: float = 0.0,
+        device: str = "auto",
+        explain: bool = False,
+        treatment_options: Any = None,
+        rule: Any = None,
+        leak: bool = False,
+        request: gr.Request = None,  # type: ignore[assignment]  # Gradio always gives it
+    ) -> Iterator[dict[str, Any]]:
+        with shown(services.language(request)):
+            try:
+                if not image:
+                    raise InputError(Says.there_no_image(), next_step=Says.give_one_image())
+                default = PromptSet()
+                wanted = ForegroundRequest(
+                    model=model or default_model(services.settings.weights_dir),
+                    prompts=PromptSet(
+                        _prompts(positive, default.positive, "positive"),
+                        _prompts(negative, default.negative, "negative"),
+                        _prompts(neutral, default.neutral, "neutral"),
+                    ),
+                    templates=templates,  # type: ignore[arg-type]
+                    treatment=_with(Treatment(treatment), treatment_options, "treatment_options"),  # type: ignore[arg-type]
+                    margin=float(margin),
+                    mode=mode,  # type: ignore[arg-type]
+                    rule=_with(Rule(), rule, "rule"),
+                    device=device,
+                )
+                limits = services.settings.web_limits
+                picture = open_picture(image[0], limits)
+                given = _given(services, picture, image[0].name, mask, components)
+                steps = run(services, cache, image[0].name, picture, given, wanted, want_heat=False)
+                with closing(steps):
+                    for step in steps:
+                        if isinstance(step, Progress):
+                            yield _progress(step)
+                        else:
+                            step.forget()
+                            outcome, reasons, leaks = step.outcome, None, None
+                            if explain:
+                                reasons = explain_scores(outcome.scores, mode=wanted.mode, rule=wanted.rule)
+                            if leak:
+                                with closing(mask_leak(picture, step.given, wanted, services.manager)) as looks:  # type: ignore[type-var]
+                                    for item in looks:
+                                        if isinstance(item, LeakReport):
+                                            leaks = item
+                                        else:
+                                            yield _progress(item)
+                            yield export.document(outcome, image=step.name, explanation=reasons, leaks=leaks)
+            except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
+                raise gr.Error(str(error), print_exception=False) from None
+
+    with gr.Row(visible=False):
+        image = UploadImage(label="image")
+        mask = Uploads(file_count="single", label="mask: an image of labels, colours or one foreground")
+        components = gr.JSON(label="components: COCO or SAM JSON, boxes, or null")
+        positive, negative, neutral = (
+            gr.JSON(label=f"{group}: a list of prompts, a preset's name, or null for the default list")
+            for group in ("positive", "negative", "neutral")
+        )
+        model = gr.Textbox("", label="model: a CLIP's id; empty for the default")
+        treatment = gr.Textbox("original", label="treatment: original, raw_crop, soft_mask, blur_background")
+        mode = gr.Textbox("note", label="mode: note, balanced")
+        templates = gr.Textbox("none", label="templates: none, one, simple, full")
+        margin = gr.Number(0.0, label="margin: 0..2 of the box's longer side")
+        device = gr.Textbox(services.settings.device, label="device: auto, cpu, gpu, cuda:N, mps")
+        explain = gr.Checkbox(False, label="explain: add shares and what would change")
+        treatment_options = gr.JSON(label="treatment_options: {alpha, grey, gain, blur}, any of them, or null")
+        rule = gr.JSON(label="rule: {negative_above, positive_above, negative_below, likely_above …}, or null")
+        leak = gr.Checkbox(False, label="leak: add how far each score depends on what lies outside the mask")
+        scores = gr.JSON(label="scores")
+        gr.Button().click(
+            score_foreground,
+            [
+                *(image, mask, components, positive, negative, neutral, model, treatment, mode, templates, margin),
+                *(device, explain, treatment_options, rule, leak),
+            ],
+            scores,
+            api_name="score_foreground",
+            api_description=(
+                "How likely each component of a photo is a foreground object rather than background or a fragment. "
+                "Gives `components` (each with its own fields and s_pos, s_neg, s_pos_text, s_neg_text, p_pos_sum, "
+                "p_neg_sum, p_pos_max, p_neg_max, semantic_multiplier), `ranking`, `cosine_view`, `rejects`, `notices`."
+            ),
+            concurrency_id=COMPUTE,
+            concurrency_limit=COMPUTE_LIMIT,
+        )
+
+
+def _given(
+    services: Services, picture: Picture, name: str, mask: list[Upload] | None, components: Any
+) -> ComponentSet | None:
+    if mask and components:
+        raise InputError(Says.give_mask_components_not_both())
+    if mask:
+        return from_file(mask[0], picture, name, services.settings.web_limits)
+    if components is None or components == "":
+        return None
+    return from_json(components, picture.image_hw, image_name=name, limits=LIMITS)
+
+
+def _progress(step: Progress) -> dict[str, Any]:
+    return {"progress": {"stage": step.stage, "done": step.done, "total": step.total}}
+
+
+def _with(plain: Settable, given: Any, name: str) -> Settable:
+    """The dataclass with the numbers that were given by name."""
+    if given is None or given == "":
+        return plain
+    known = [field.name for field in fields(plain) if field.type == "float"]
+    if not isinstance(given, dict) or not all(
+        key in known and isinstance(value, (int, float)) and not isinstance(value, bool) for key, value in given.items()
+    ):
+        raise InputError(Says.object_numbers_name_null(name=name), next_step=f"Names: {', '.join(known)}.")
+    return replace(plain, **given)
+
+
+def _prompts(given: Any, default: tuple[str, ...], group: str) -> tuple[str, ...]:
+    """A list, a preset's name, or text with one prompt per line."""
+    if given is None:
+        return default
+    if isinstance(given, str):
+        return preset(given).prompts if any(each.name == given for each in PRESETS) else parse(given)
+    if isinstance(given, list) and all(isinstance(prompt, str) for prompt in given):
+        return tuple(given)
+    raise InputError(Says.list_prompts_preset_name_null(group=group), where=repr(given)[:200])

@@ -1,0 +1,3 @@
+"""What tabs are made of."""
+
+from webapp.kit import words as words

@@ -1,0 +1,1 @@
+"""What surrounds the tabs: access, sign-in, page, frame, side panel, theme, scratch."""
