@@ -169,13 +169,14 @@ def patch_tokens(
         raise Unsupported(reason, where=encoder.spec.id, next_step=Says.choose_vit_heat_map())
     import torch
 
-    visual = encoder.module.visual
-    height, width = visual.grid_size
+    from ..models import vit
+
+    tower = encoder.module.visual
+    grid_hw = vit.grid_hw(tower)
     with torch.inference_mode():
-        hidden_BTW = _up_to_last_block(visual, _normalised(encoder, pixels_BCHW))
-        out_BTW = last_block(visual.transformer.resblocks[-1], hidden_BTW, method, (int(height), int(width)))
-        patches_BPW = visual.ln_post(out_BTW[:, 1:])
-        return patches_BPW if visual.proj is None else patches_BPW @ visual.proj, (int(height), int(width))
+        hidden_BTW = vit.walk(tower, vit.enter(tower, _normalised(encoder, pixels_BCHW)), stop=-1)
+        out_BTW = last_block(vit.blocks(tower)[-1], hidden_BTW, method, grid_hw)
+        return vit.project(tower, vit.last_norm(tower)(out_BTW[:, 1:])), grid_hw
 
 
 def last_block(
@@ -237,16 +238,6 @@ def _neighbourhood(grid_hw: tuple[int, int], sigma_patches: float) -> torch.Tens
     places_P2 = torch.cartesian_prod(torch.arange(height), torch.arange(width)).float()
     near_PP = torch.exp(-(torch.cdist(places_P2, places_P2) ** 2) / (2 * sigma_patches**2))
     return torch.nn.functional.pad(near_PP, (1, 0, 1, 0))
-
-
-def _up_to_last_block(visual: torch.nn.Module, input_BCHW: torch.Tensor) -> torch.Tensor:
-    transformer = visual.transformer
-    hidden = visual._embeds(input_BCHW)
-    if not transformer.batch_first:
-        hidden = hidden.transpose(0, 1)
-    for block in transformer.resblocks[:-1]:
-        hidden = block(hidden)
-    return hidden if transformer.batch_first else hidden.transpose(0, 1)
 
 
 def _normalised(encoder: Encoder, pixels_BCHW: torch.Tensor) -> torch.Tensor:

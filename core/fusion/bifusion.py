@@ -18,11 +18,10 @@ from typing import NamedTuple
 
 import torch
 import torchvision
-from open_clip.transformer import VisionTransformer
 from torch import nn
 
 from ..errors import InputError, Unsupported
-from ..models import catalogue, weights
+from ..models import catalogue, vit, weights
 from ..models.encoder import Encoder
 from .projection import OCCLUSION_M, Camera, Projection, project, sample_features
 
@@ -87,13 +86,13 @@ class Enhanced2DEncoder(nn.Module):
 
     def __init__(self, visual: nn.Module, width: int = FUSION_WIDTH, *, trainable_blocks: int = 0) -> None:
         super().__init__()
-        if not _is_vit(visual):
+        if not vit.is_vit(visual):
             raise Unsupported(
                 "Spatial features need a ViT with patch tokens.",
                 where=type(visual).__name__,
                 next_step="Choose a ViT, such as openai_clip_vit_b16 or demo_clip.",
             )
-        depth = len(_blocks(visual))
+        depth = len(vit.blocks(visual))
         if not ALL_BLOCKS <= trainable_blocks <= depth:
             raise InputError(
                 f"The ViT has {depth} blocks; {trainable_blocks} of them cannot be trained.",
@@ -103,11 +102,12 @@ class Enhanced2DEncoder(nn.Module):
         self.visual = visual.eval().requires_grad_(False)
         self.frozen_blocks = 0 if trainable_blocks == ALL_BLOCKS else depth - trainable_blocks
         self.trains_all = trainable_blocks == ALL_BLOCKS
-        for part in (visual,) if self.trains_all else (*_blocks(visual)[self.frozen_blocks :], _last_norm(visual)):
+        moving = (visual,) if self.trains_all else (*vit.blocks(visual)[self.frozen_blocks :], vit.last_norm(visual))
+        for part in moving:
             part.requires_grad_(bool(trainable_blocks))
         for unused in _behind_last_norm(visual):  # several devices would wait for their gradients
             unused.requires_grad_(False)
-        token_width = _last_norm(visual).normalized_shape[0]
+        token_width = vit.last_norm(visual).normalized_shape[0]
         self.spatial_projection = nn.Linear(token_width, width)
         self.global_projection = nn.Linear(token_width, width)
 
@@ -149,10 +149,7 @@ class Enhanced2DEncoder(nn.Module):
     @property
     def grid_hw(self) -> tuple[int, int]:
         """Patches down and across."""
-        if isinstance(self.visual, VisionTransformer):
-            return int(self.visual.grid_size[0]), int(self.visual.grid_size[1])
-        side = self.visual.image_size // self.visual.patch_size
-        return side, side
+        return vit.grid_hw(self.visual)
 
     def train(self, mode: bool = True) -> Enhanced2DEncoder:
         """The ViT stays in eval mode: patch dropout would leave holes in the map."""
@@ -168,11 +165,9 @@ class Enhanced2DEncoder(nn.Module):
         """
         hidden_BTW = self.frozen_tokens(images) if images.ndim == 4 else images
         hidden_BTW = hidden_BTW.to(self.global_projection.weight.dtype)
-        for block in _blocks(self.visual)[self.frozen_blocks :]:
-            hidden_BTW = block(hidden_BTW)
-        pooled_BW, patches_BPW = _leave(self.visual, hidden_BTW)
-        height, width = self.grid_hw
-        spatial_BCHW = self.spatial_projection(patches_BPW).transpose(1, 2).unflatten(2, (height, width))
+        hidden_BTW = vit.walk(self.visual, hidden_BTW, start=self.frozen_blocks)
+        pooled_BW, patches_BPW = vit.leave(self.visual, hidden_BTW)
+        spatial_BCHW = self.spatial_projection(patches_BPW).transpose(1, 2).unflatten(2, self.grid_hw)
         return spatial_BCHW, self.global_projection(pooled_BW)
 
     def frozen_tokens(self, images_BCHW: torch.Tensor) -> torch.Tensor:
@@ -191,10 +186,8 @@ class Enhanced2DEncoder(nn.Module):
                 next_step="Preprocess them for the model, and let the intrinsics follow (preprocess_intrinsics).",
             )
         with torch.set_grad_enabled(self.trains_all and torch.is_grad_enabled()):
-            hidden_BTW = _enter(self.visual, images_BCHW.to(_last_norm(self.visual).weight.dtype))
-            for block in _blocks(self.visual)[: self.frozen_blocks]:
-                hidden_BTW = block(hidden_BTW)
-        return hidden_BTW
+            hidden_BTW = vit.enter(self.visual, images_BCHW.to(vit.last_norm(self.visual).weight.dtype))
+            return vit.walk(self.visual, hidden_BTW, stop=self.frozen_blocks)
 
 
 class BiFusionEncoder(nn.Module):
@@ -277,43 +270,8 @@ class BiFusionEncoder(nn.Module):
         return features_NC
 
 
-# ------------------------------------------------------------------------------------------------ two kinds of ViT
-
-
-def _is_vit(visual: nn.Module) -> bool:
-    if isinstance(visual, VisionTransformer):
-        return visual.attn_pool is None
-    return isinstance(visual, torchvision.models.VisionTransformer)
-
-
-def _blocks(visual: nn.Module) -> nn.ModuleList | nn.Sequential:
-    return visual.transformer.resblocks if isinstance(visual, VisionTransformer) else visual.encoder.layers
-
-
-def _last_norm(visual: nn.Module) -> nn.LayerNorm:
-    return visual.ln_post if isinstance(visual, VisionTransformer) else visual.encoder.ln
-
-
-def _behind_last_norm(visual: nn.Module) -> list[nn.Parameter]:
+def _behind_last_norm(tower: nn.Module) -> list[nn.Parameter]:
     """The weights that only CLIP's own output, or ImageNet's classes, pass through."""
-    if isinstance(visual, VisionTransformer):
-        return [] if visual.proj is None else [visual.proj]
-    return list(visual.heads.parameters())
-
-
-def _enter(visual: nn.Module, images_BCHW: torch.Tensor) -> torch.Tensor:
-    """Pixels → tokens `[B, 1 + P, W]` with positions, the class token first."""
-    if isinstance(visual, VisionTransformer):
-        return visual._embeds(images_BCHW)
-    patches_BPW = visual._process_input(images_BCHW)
-    tokens_BTW = torch.cat([visual.class_token.expand(len(patches_BPW), -1, -1), patches_BPW], dim=1)
-    return visual.encoder.dropout(tokens_BTW + visual.encoder.pos_embedding)
-
-
-def _leave(visual: nn.Module, hidden_BTW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens after the last block → pooled `[B, W]` and patches `[B, P, W]`, both behind the last norm."""
-    if isinstance(visual, VisionTransformer):
-        pooled_BW, _ = visual._pool(hidden_BTW)
-        return pooled_BW, visual.ln_post(hidden_BTW[:, 1:])
-    tokens_BTW = visual.encoder.ln(hidden_BTW)
-    return tokens_BTW[:, 0], tokens_BTW[:, 1:]
+    if isinstance(tower, torchvision.models.VisionTransformer):
+        return list(tower.heads.parameters())
+    return [] if tower.proj is None else [tower.proj]

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from . import vit
 from .checkpoint import size_bytes
-from .encoder import Encoder
+from .encoder import Encoder, PatchTokens
 from .preprocess import Preprocessor
 from .spec import ModelSpec
 
@@ -54,6 +55,21 @@ class ModuleEncoder(Encoder):
         with torch.inference_mode():
             features_BD = self._features(self._preprocessor.to_input(pixels_BCHW, self.device)).float()
         return features_BD.clone()  # an ordinary tensor, which a trained head may take as input
+
+    def patch_tokens(self, pixels_BCHW: torch.Tensor) -> PatchTokens:
+        """Behind the last norm and the tower's projection: patches in the space of the image embedding."""
+        tower = self._tower
+        if not vit.is_vit(tower):
+            return super().patch_tokens(pixels_BCHW)
+        with torch.inference_mode():
+            hidden_BTW = vit.walk(tower, vit.enter(tower, self._preprocessor.to_input(pixels_BCHW, self.device)))
+            cls_BD, patches_BPD = (vit.project(tower, tokens).float() for tokens in vit.leave(tower, hidden_BTW))
+        return PatchTokens(cls_BD.clone(), patches_BPD.clone(), vit.grid_hw(tower))
+
+    @property
+    def _tower(self) -> torch.nn.Module:
+        """The image tower."""
+        return self.module
 
     @abstractmethod
     def _features(self, input_BCHW: torch.Tensor) -> torch.Tensor:

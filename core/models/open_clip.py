@@ -22,14 +22,13 @@ import open_clip
 import torch
 from open_clip.model import convert_to_custom_text_state_dict
 from open_clip.transform import PreprocessCfg, image_transform_v2
-from open_clip.transformer import VisionTransformer, text_global_pool
+from open_clip.transformer import text_global_pool
 from torchvision.transforms import Compose
 
 from ..errors import WeightsInvalid
 from ..types import Notice
 from .catalogue import OPEN_CLIP_CONFIG
 from .checkpoint import materialise, read_state_dict
-from .encoder import PatchTokens
 from .module_encoder import ModuleEncoder
 from .openai_clip import ARCHIVE_NUMBERS
 from .spec import ModelSpec, Preprocessing
@@ -97,7 +96,7 @@ def reference_transform(preprocessing: Preprocessing) -> Compose:
 
 
 class OpenClipEncoder(ModuleEncoder):
-    """Images, texts where the tokenizer is open_clip's own, patch tokens where the image tower is open_clip's ViT."""
+    """Images, and texts where the tokenizer is open_clip's own."""
 
     def __init__(
         self,
@@ -144,19 +143,9 @@ class OpenClipEncoder(ModuleEncoder):
                 ).float()
         return features_KD, self.cut_notices(texts, tokens_KT)
 
-    def patch_tokens(self, pixels_BCHW: torch.Tensor) -> PatchTokens:
-        """`ln_post(every token) @ proj`: patches in the space of the image embedding."""
-        visual = self.module.visual
-        if not isinstance(visual, VisionTransformer) or visual.attn_pool is not None:
-            return super().patch_tokens(pixels_BCHW)
-        with torch.inference_mode():
-            hidden_BTW = visual.transformer(visual._embeds(self._preprocessor.to_input(pixels_BCHW, self.device)))
-            pooled_BW, _ = visual._pool(hidden_BTW)
-            patches_BPW = visual.ln_post(hidden_BTW[:, 1:])
-            if visual.proj is not None:
-                pooled_BW, patches_BPW = pooled_BW @ visual.proj, patches_BPW @ visual.proj
-        height, width = visual.grid_size
-        return PatchTokens(pooled_BW.float().clone(), patches_BPW.float().clone(), (int(height), int(width)))
+    @property
+    def _tower(self) -> torch.nn.Module:
+        return self.module.visual
 
     def _features(self, input_BCHW: torch.Tensor) -> torch.Tensor:
         features = self.module.encode_image(input_BCHW)

@@ -12,7 +12,6 @@ import torch
 from torchvision.models import ResNet, VisionTransformer, get_model, get_model_weights
 
 from .checkpoint import materialise, read_state_dict
-from .encoder import PatchTokens
 from .module_encoder import ModuleEncoder
 from .spec import ModelSpec
 
@@ -35,7 +34,7 @@ def build(architecture: str) -> torch.nn.Module:
 
 
 class TorchvisionEncoder(ModuleEncoder):
-    """Patch tokens where the architecture is a ViT: the last norm's output, in the space of the class token."""
+    """Where the architecture is a ViT, patches and class token are in one space, behind the last norm."""
 
     def _features(self, input_BCHW: torch.Tensor) -> torch.Tensor:
         return self.module(input_BCHW)
@@ -46,17 +45,6 @@ class TorchvisionEncoder(ModuleEncoder):
         if isinstance(self.module, ResNet):
             return int(self.module.layer4[-1].bn3.num_features)
         return int(self.module.features[-1].out_channels)
-
-    def patch_tokens(self, pixels_BCHW: torch.Tensor) -> PatchTokens:
-        vit = self.module
-        if not isinstance(vit, VisionTransformer):
-            return super().patch_tokens(pixels_BCHW)
-        with torch.inference_mode():
-            patches = vit._process_input(self._preprocessor.to_input(pixels_BCHW, self.device))
-            class_token = vit.class_token.expand(len(patches), -1, -1)
-            tokens = vit.encoder(torch.cat([class_token, patches], dim=1)).float()
-        side = vit.image_size // vit.patch_size
-        return PatchTokens(tokens[:, 0].clone(), tokens[:, 1:].clone(), (side, side))
 
 
 def _head_name(module: torch.nn.Module) -> str:

@@ -23,7 +23,7 @@ from torch import nn
 
 from core.errors import InputError, Unsupported, WeightsInvalid, WeightsMissing
 from core.fusion.multiscale import CLIPMultiScaleFeatureExtractor, CLIPWithProjectionMultiScale, MultiScaleOnCLS
-from core.models import catalogue, weights
+from core.models import catalogue, vit, weights
 from core.models.catalogue import OPEN_CLIP_CONFIG
 from core.models.open_clip import build, model_config
 from core.models.spec import ModelSpec
@@ -129,8 +129,8 @@ class VisualBranch(nn.Module):
     def __init__(self, visual: VisionTransformer, config: ModelConfig, cameras: int) -> None:
         super().__init__()
         self.visual = visual
-        self.grid_hw: tuple[int, int] = (int(visual.grid_size[0]), int(visual.grid_size[1]))
-        blocks = visual.transformer.resblocks
+        self.grid_hw = vit.grid_hw(visual)
+        blocks = vit.blocks(visual)
         width = visual.conv1.out_channels
         self.out_dim = int(visual.proj.shape[1]) if visual.proj is not None else width
         last = config.LAST_BLOCKS or len(blocks)
@@ -156,29 +156,18 @@ class VisualBranch(nn.Module):
 
     def prefix(self, pixels_BM3HW: torch.Tensor, camera_B: torch.Tensor) -> torch.Tensor:
         """Normalised pixels and cameras → hidden tokens `[B, M, T, W]` before block `first_trained`."""
-        visual = self.visual
         batch, modalities = pixels_BM3HW.shape[:2]
-        patches = visual.conv1(pixels_BM3HW.flatten(0, 1)).flatten(2).transpose(1, 2)
-        cls = visual.class_embedding.to(patches.dtype).expand(batch, -1)
+        offset = None
         if self.cameras is not None:
-            cls = cls + self.sie_coe * self.cameras[camera_B].to(patches.dtype)
-        cls = cls.repeat_interleave(modalities, dim=0)
-        hidden = torch.cat([cls[:, None], patches], dim=1) + visual.positional_embedding.to(patches.dtype)
-        hidden = visual.ln_pre(visual.patch_dropout(hidden))
-        for block in visual.transformer.resblocks[: self.first_trained]:
-            hidden = block(hidden)
-        return hidden.unflatten(0, (batch, modalities))
+            offset = (self.sie_coe * self.cameras[camera_B]).repeat_interleave(modalities, dim=0)
+        hidden = vit.enter(self.visual, pixels_BM3HW.flatten(0, 1), offset)
+        return vit.walk(self.visual, hidden, stop=self.first_trained).unflatten(0, (batch, modalities))
 
     def suffix(self, hidden_BMTW: torch.Tensor) -> torch.Tensor:
         """The rest: hidden tokens → projected tokens `[B, M, T, D]`, class token first."""
-        batch, modalities = hidden_BMTW.shape[:2]
-        hidden = hidden_BMTW.flatten(0, 1)
-        for block in self.visual.transformer.resblocks[self.first_trained :]:
-            hidden = block(hidden)
-        tokens = self.visual.ln_post(hidden)
-        if self.visual.proj is not None:
-            tokens = tokens @ self.visual.proj.to(tokens.dtype)
-        return tokens.unflatten(0, (batch, modalities))
+        hidden = vit.walk(self.visual, hidden_BMTW.flatten(0, 1), start=self.first_trained)
+        tokens = vit.project(self.visual, vit.last_norm(self.visual)(hidden))
+        return tokens.unflatten(0, hidden_BMTW.shape[:2])
 
 
 class ParallelAdapter(nn.Module):
