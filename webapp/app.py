@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 
 import gradio as gr
@@ -20,12 +19,12 @@ TABS = (
 """A tab is a package with `tab.py` (`build(services)`) and `words.py` (with the tab's name under `tab_NAME`)."""
 
 
-def build(services: Services, tabs: Sequence[str] = TABS) -> gr.Blocks:
+def build(services: Services) -> gr.Blocks:
     """The whole page. `__main__` serves it."""
     with gr.Blocks(title="CLIP Workbench", fill_width=True, analytics_enabled=False) as page:
         frame.header(services)
         with gr.Tabs(elem_id="tabs"):
-            for package in tabs:
+            for package in TABS:
                 name = package.rpartition(".")[2]
                 import_module(f"{package}.words")
                 tab = import_module(f"{package}.tab")

@@ -23,7 +23,7 @@ def head(beside: str, name: str = "") -> str:
         beside: the module's `__file__`.
     """
     folder = Path(beside).resolve().parent
-    files = [folder / f"{name or 'script'}.js", folder / f"{name or 'style'}.css"]
+    files = (folder / f"{name or 'script'}.js", folder / f"{name or 'style'}.css")
     return "".join(_tag(file) for file in files if file.is_file())
 
 

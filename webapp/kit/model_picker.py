@@ -16,7 +16,7 @@ from core.models.spec import FAMILY_NAMES, ModelSpec
 from core.settings import Settings
 from webapp.kit import assets
 from webapp.kit.advice import ADVICE_ZH
-from webapp.shell.side_panel import size_text
+from webapp.kit.panels import size_text
 from webapp.text import WORDS, Language, say, translated
 
 MAX_PICKED = 16

@@ -107,7 +107,7 @@ def image_sources(
         InputError: nothing was given, or more than `MAX_IMAGES`.
     """
     if not uploads:
-        raise InputError(KitSays.there_no_images(), next_step=KitSays.drop_photos_zip_try_examples())
+        raise InputError(KitSays.no_images(), next_step=KitSays.drop_photos())
     sources: list[ImageSource] = []
     rejects: list[Reject] = []
     room_bytes = MAX_UNPACKED_BYTES
@@ -123,7 +123,7 @@ def image_sources(
             members, refused = from_zip(upload.path, bounds, limits, into=unpacked)
         except InputError as error:
             shutil.rmtree(unpacked)  # what was unpacked before the limit was met
-            rejects.append(Reject(upload.name, "archive", " ".join(filter(None, (error.what, error.next_step)))))
+            rejects.append(Reject(upload.name, "archive", error.said))
             continue
         room_bytes -= sum(file.stat().st_size for file in unpacked.iterdir())
         sources += [replace(member, id=prefix + member.id) for member in members]
@@ -132,8 +132,8 @@ def image_sources(
             break
     if len(sources) > MAX_IMAGES:
         raise InputError(
-            KitSays.more_than_images_once(limit=MAX_IMAGES),
-            next_step=KitSays.give_most_command_line_takes(limit=MAX_IMAGES),
+            KitSays.too_many_images(limit=MAX_IMAGES),
+            next_step=KitSays.give_at_most(limit=MAX_IMAGES),
         )
     unique, notices = with_unique_ids(sources)
     return unique, rejects, notices

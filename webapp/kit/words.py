@@ -30,6 +30,23 @@ register(
             "The details are in the log of the server, under {number}. Your files are untouched.",
             "详情见服务器日志，编号 {number}。您的文件没有改动。",
         ),
+        "stop": ("Stop", "停止"),
+        "device": ("Device", "设备"),
+        "no_clip_here": ("No CLIP model's weights are here yet.", "本机还没有任何 CLIP 模型的权重。"),
+        # ---- tables
+        "table_copy": ("Copy table", "复制表格"),
+        "table_copied": ("Copied", "已复制"),
+        # ---- what should be known about a result
+        "notices_title": ("Good to know", "须知"),
+        "limits_title": ("Shown in part", "部分显示"),
+        "rejects_more": ("and {count:,} more", "另有 {count:,} 个"),
+        "reject_empty": ("Empty", "空文件"),
+        "reject_not_an_image": ("Not an image", "不是图片"),
+        "reject_truncated": ("Cut short", "不完整"),
+        "reject_too_large": ("Too large", "过大"),
+        "reject_unsupported": ("Not supported", "不支持"),
+        "reject_unreadable": ("Unreadable", "无法读取"),
+        "reject_archive": ("Archive", "压缩包无法使用"),
         # ---- the table of models
         "picker_model": ("model", "模型"),
         "picker_dim": ("dim", "维度"),
@@ -55,13 +72,11 @@ register(
 class KitSays(Vocabulary, package="page.kit"):
     """Errors."""
 
-    there_no_row = Template("There is no row {row}.", "没有第 {row} 行。")
-    there_no_images = Template("There are no images.", "没有图片。")
-    more_than_images_once = Template("More than {limit:,} images at once.", "一次超过 {limit:,} 张图片。")
-    drop_photos_zip_try_examples = Template(
-        "Drop photos or a zip, or try the examples.", "请放入照片或 zip，或试用示例。"
-    )
-    give_most_command_line_takes = Template(
+    no_row = Template("There is no row {row}.", "没有第 {row} 行。")
+    no_images = Template("There are no images.", "没有图片。")
+    too_many_images = Template("More than {limit:,} images at once.", "一次超过 {limit:,} 张图片。")
+    drop_photos = Template("Drop photos or a zip, or try the examples.", "请放入照片或 zip，或试用示例。")
+    give_at_most = Template(
         "Give at most {limit:,}; the command line takes any number.", "请最多提供 {limit:,} 张；命令行不限数量。"
     )
-    there_no_format = Template("There is no format {suffix!r}.", "没有 {suffix!r} 这种格式。")
+    no_format = Template("There is no format {suffix!r}.", "没有 {suffix!r} 这种格式。")

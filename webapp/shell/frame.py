@@ -5,10 +5,12 @@ Their words are in the page in both languages, and the style sheet shows the one
 
 from __future__ import annotations
 
+import html
 import json
 
 import gradio as gr
 
+from webapp.kit import assets
 from webapp.kit.services import Services
 from webapp.shell import words as words
 from webapp.shell.page import LOGO, THEME_COOKIE
@@ -27,31 +29,11 @@ SUN_ICON = _ICON + (
 )
 DOOR_ICON = _ICON + '<path d="M14 4h5v16h-5M3 12h11M10 8l4 4-4 4"/></svg>'
 
-_QUESTION = {language: json.dumps(words["switch_language_question"]) for language, words in WORDS.items()}
-
-_SWITCHES_JS = f"""
-const remember = (name, value) => document.cookie = name + '=' + value + '; path=/; max-age={_YEAR_S}; samesite=lax';
-// Another language is another page: say so before anything dropped or computed here is lost.
-let touched = false;
-for (const event of ['change', 'drop', 'paste']) document.addEventListener(event, () => {{ touched = true; }}, true);
-document.addEventListener('click', (event) => {{ touched ||= !!event.target.closest('.tabitem button'); }}, true);
-element.querySelector('#language').addEventListener('click', () => {{
-  const question = document.documentElement.lang.startsWith('zh') ? {_QUESTION["zh"]} : {_QUESTION["en"]};
-  if (touched && !confirm(question)) return;
-  remember('{LANGUAGE_COOKIE}', document.documentElement.lang.startsWith('zh') ? 'en' : 'zh');
-  location.reload();
-}});
-element.querySelector('#theme').addEventListener('click', () => {{
-  remember('{THEME_COOKIE}', document.body.classList.toggle('dark') ? 'dark' : 'light');
-}});
-element.querySelector('#models-button').addEventListener('click', () => {{
-  document.dispatchEvent(new CustomEvent('models-panel'));
-}});
-"""
-
 
 def header(services: Services) -> None:
     """Name and line; models, language, light or dark, and sign-out where there is a sign-in."""
+    question = json.dumps({language: words["switch_language_question"] for language, words in WORDS.items()})
+    known = f'data-language-cookie="{LANGUAGE_COOKIE}" data-theme-cookie="{THEME_COOKIE}" data-max-age="{_YEAR_S}"'
     sign_out = (
         f'<form method="post" action="logout"><button id="sign-out">{DOOR_ICON}{in_both("sign_out")}</button></form>'
         if services.signed_in_only
@@ -59,25 +41,19 @@ def header(services: Services) -> None:
     )
     gr.HTML(
         html_template=(
-            f'<header>{LOGO}<div class="name"><h1>CLIP Workbench</h1><p>{in_both("app_line")}</p></div><nav>'
+            f'<header {known} data-question="{html.escape(question)}">{LOGO}<div class="name"><h1>CLIP Workbench</h1>'
+            f"<p>{in_both('app_line')}</p></div><nav>"
             f'<button id="models-button" aria-controls="models-panel">{MODELS_ICON}{in_both("models_button")}</button>'
             f'<button id="language">{in_both("switch_language")}</button>'
             f'<button id="theme" class="icon-only"><span class="to-dark">{MOON_ICON}</span>'
             f'<span class="to-light">{SUN_ICON}</span>{in_both("switch_theme")}</button>'
             f"{sign_out}</nav></header>"
         ),
-        js_on_load=_SWITCHES_JS,
+        head=assets.head(__file__, "frame"),
+        js_on_load="WorkbenchFrame.mount(element);",
         elem_id="header",
         apply_default_css=False,
     )
-
-
-def show_outputs_js(elem_id: str) -> str:
-    """For a run button: on a phone the outputs lie below all inputs, so the page scrolls there."""
-    return f"""() => {{
-    const outputs = document.querySelector('#{elem_id}');
-    if (outputs.getBoundingClientRect().top > innerHeight / 2) outputs.scrollIntoView({{behavior: 'smooth'}});
-}}"""
 
 
 def footer() -> None:

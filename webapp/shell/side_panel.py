@@ -11,41 +11,11 @@ import html
 import gradio as gr
 
 from core.types import ModelStatus
+from webapp.kit import assets
+from webapp.kit.panels import size_text
 from webapp.kit.services import Services
 from webapp.shell import words as words
 from webapp.text import Language, in_both, say
-
-REFRESH_MS = 2000
-
-_PANEL_JS = f"""
-const panel = element.querySelector('aside'), list = element.querySelector('.list');
-const unload = element.querySelector('#unload'), button = document.getElementById('models-button');
-const seen = () => !panel.hidden && !document.hidden;
-const show = html => {{
-  if (list.innerHTML !== html) list.innerHTML = html;
-  unload.hidden = !list.querySelector('li');
-}};
-const refresh = () => seen() && server.models_html().then(show, () => {{}});
-const toggle = open => {{
-  panel.hidden = !open;
-  button?.setAttribute('aria-expanded', open);
-  if (open) {{ refresh(); panel.querySelector('.close').focus(); }} else button?.focus();
-}};
-document.addEventListener('models-panel', () => toggle(panel.hidden));
-panel.addEventListener('keydown', event => event.key === 'Escape' && toggle(false));
-element.querySelector('.close').addEventListener('click', () => toggle(false));
-const free = (pressed, id) => {{
-  pressed.disabled = true;
-  server.unload_idle(id).then(show, () => {{}}).finally(() => pressed.disabled = false);
-}};
-unload.addEventListener('click', () => free(unload, ''));
-list.addEventListener('click', event => {{
-  const pressed = event.target.closest('button[data-model]');
-  if (pressed) free(pressed, pressed.dataset.model);
-}});
-document.addEventListener('visibilitychange', refresh);
-const timer = setInterval(() => element.isConnected ? refresh() : clearInterval(timer), {REFRESH_MS});
-"""
 
 
 def build(services: Services) -> None:
@@ -70,7 +40,8 @@ def build(services: Services) -> None:
             f'<div class="list" aria-live="polite"></div><button id="unload" hidden>{in_both("models_unload")}</button>'
             f'<p class="hint">{in_both("models_hint")}</p></aside>'
         ),
-        js_on_load=_PANEL_JS,
+        head=assets.head(__file__, "side_panel"),
+        js_on_load="WorkbenchSidePanel.mount(element, server);",
         server_functions=[models_html, unload_idle],
         elem_id="side",
         apply_default_css=False,
@@ -104,8 +75,3 @@ def _row(model: ModelStatus, language: Language) -> str:
         f'<li class="{kind}"><b>{name}</b><em>{html.escape(state)}</em>'
         f"<span>{html.escape(' · '.join(facts))}</span>{button}</li>"
     )
-
-
-def size_text(size_bytes: int) -> str:
-    """Bytes for people: `605 MB`, `1.2 GB`."""
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"

@@ -48,6 +48,17 @@ COOKIE = "workbench_language"
 # would be "translated" if there was a key of that name. So no key is what anything could be called.
 _MARK = "wb:"
 
+# Words of Gradio's own that its Chinese has not: it shows the key in their place, as in the tooltip "common.upload".
+_GRADIO_ZH = {
+    "common.upload": "上传",
+    "common.download_all": "全部下载",
+    "common.progress": "进度",
+    "common.complete": "完成",
+    "common.video": "视频",
+    "common.webcam": "摄像头",
+    "status.queue_position": "排队：{position}/{size}",
+}
+
 
 def register(both: Mapping[str, tuple[str, str]]) -> None:
     """Adds words: key → (English, Chinese). Called once by each `words.py`, when it is imported."""
@@ -59,7 +70,8 @@ def register(both: Mapping[str, tuple[str, str]]) -> None:
 
 def translations() -> gr.I18n:
     """All words registered so far, for Gradio's front end."""
-    return gr.I18n(**{language: {_MARK + key: text for key, text in WORDS[language].items()} for language in LANGUAGES})
+    ours = {language: {_MARK + key: text for key, text in WORDS[language].items()} for language in LANGUAGES}
+    return gr.I18n(en=ours["en"], zh=ours["zh"] | _GRADIO_ZH)
 
 
 def label(key: str) -> I18nData:

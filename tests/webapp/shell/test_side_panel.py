@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from core.types import ModelStatus
-from webapp.shell.side_panel import render, size_text
+from webapp.kit.panels import size_text
+from webapp.shell.side_panel import render
 
 IDLE = ModelStatus("vit<b>", "cuda:0", "bf16", "ready", 605_000_000, 0, 0.4, 125.0)
 
