@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..images.crops import Box, pixel_box
+from ..messages import Message, english, reason_of
 from .components import (
     BOX_KEYS,
     Collector,
@@ -79,23 +80,23 @@ def from_json(
         _one_image_only(annotations)
     if not isinstance(annotations, (list, tuple)):
         raise InputError(
-            Says.json_holds_no_components(),
-            next_step=Says.give_coco_sam_annotations_list(),
+            Says.json_without_components(),
+            next_step=Says.give_annotations(),
         )
     if len(annotations) > limits.max_components:
-        raise InputError(Says.components_too_many_allowed(count=len(annotations), limit=limits.max_components))
+        raise InputError(Says.components_too_many(count=len(annotations), limit=limits.max_components))
     return _from_annotations(list(annotations), image_hw, source_hw, limits)
 
 
 def _loads(data: str | bytes, limits: ComponentLimits) -> Any:
     if len(data) > limits.max_json_bytes:
-        raise InputError(Says.json_longer_than_mib(limit=limits.max_json_bytes // 2**20))
+        raise InputError(Says.json_too_long(limit=limits.max_json_bytes // 2**20))
     try:
         return json.loads(data)
     except RecursionError:
         raise InputError(Says.json_nested_too_deeply()) from None
     except ValueError as error:  # includes UnicodeDecodeError and absurdly long numbers
-        raise InputError(Says.not_json(error=error)) from error
+        raise InputError(Says.not_json(error=reason_of(error))) from error
 
 
 def _coco_of_one_image(
@@ -109,8 +110,8 @@ def _coco_of_one_image(
         named = [image for image in images if image_name and _same_name(image.get("file_name"), image_name)]
         if len(named) != 1:
             raise InputError(
-                Says.coco_file_images_them_called(count=len(images), named=len(named), name=image_name),
-                next_step=Says.give_image_under_name_file(),
+                Says.coco_image_not_found(count=len(images), named=len(named), name=image_name),
+                next_step=Says.give_image_its_name(),
             )
         images = named
     if not images:
@@ -131,8 +132,8 @@ def _one_image_only(annotations: Any) -> None:
         ids = {str(a["image_id"]) for a in annotations if isinstance(a, Mapping) and "image_id" in a}
         if len(ids) > 1:
             raise InputError(
-                Says.annotations_belong_images(count=len(ids)),
-                next_step=Says.give_one_image_coco_file(),
+                Says.annotations_of_several_images(count=len(ids)),
+                next_step=Says.give_one_image(),
             )
 
 
@@ -161,7 +162,7 @@ def _boxes_with_fields(data: Mapping[str, Any]) -> Any:
 
 
 class _BadAnnotationError(Exception):
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: Message) -> None:
         super().__init__(reason)
         self.code, self.reason = code, reason
 
@@ -170,7 +171,7 @@ def _from_annotations(
     annotations: list[Any], image_hw: tuple[int, int], source_hw: tuple[int, int], limits: ComponentLimits
 ) -> ComponentSet:
     if len(annotations) > limits.max_components:
-        raise InputError(Says.components_too_many_allowed(count=len(annotations), limit=limits.max_components))
+        raise InputError(Says.components_too_many(count=len(annotations), limit=limits.max_components))
     collector = Collector(limits)
     odd_sizes: dict[tuple[int, int], int] = {}
     if source_hw != tuple(image_hw):
@@ -181,7 +182,7 @@ def _from_annotations(
             brought = {"box_xyxy_px": list(annotation)}
         try:
             if not isinstance(brought, Mapping):
-                raise _BadAnnotationError("wrong_type", Says.component_object_box_not(kind=_kind(annotation)))
+                raise _BadAnnotationError("wrong_type", Says.component_kind(kind=_kind(annotation)))
             box, mask, area_px, mask_hw, was_cut = _place(brought, image_hw, source_hw)
         except _BadAnnotationError as bad:
             collector.reject(brought, number, bad.code, bad.reason)
@@ -222,7 +223,7 @@ def _place_box(
 ) -> tuple[Box, Mask, int, tuple[int, int], bool]:
     key = next((key for key in ("bbox", *BOX_KEYS) if brought.get(key) is not None), None)
     if key is None:
-        raise _BadAnnotationError("no_place", Says.neither_segmentation_nor_bbox())
+        raise _BadAnnotationError("no_place", Says.no_place())
     values = brought[key]
     values = values.tolist() if isinstance(values, np.ndarray) else values
     if not isinstance(values, (list, tuple)) or len(values) != 4 or not all(is_number(value) for value in values):
@@ -230,19 +231,19 @@ def _place_box(
     try:
         x0, y0, x1, y1 = (float(value) for value in values)
     except OverflowError:
-        raise _BadAnnotationError("not_finite", Says.holds_endless_number(key=key)) from None
+        raise _BadAnnotationError("not_finite", Says.number_endless(key=key)) from None
     if not all(map(math.isfinite, (x0, y0, x1, y1))):
-        raise _BadAnnotationError("not_finite", Says.holds_nan_infinity(key=key))
+        raise _BadAnnotationError("not_finite", Says.number_not_finite(key=key))
     if key == "bbox":
         x1, y1 = x0 + x1, y0 + y1
     if x1 <= x0 or y1 <= y0:
-        raise _BadAnnotationError("degenerate", Says.box_no_area_px(width=x1 - x0, height=y1 - y0))
+        raise _BadAnnotationError("degenerate", Says.box_without_area(width=x1 - x0, height=y1 - y0))
     scale_y, scale_x = image_hw[0] / source_hw[0], image_hw[1] / source_hw[1]
     x0, x1, y0, y1 = x0 * scale_x, x1 * scale_x, y0 * scale_y, y1 * scale_y
     box = pixel_box(x0, y0, x1, y1, image_hw)
     if box is None:
         raise _BadAnnotationError(
-            "outside", f"its box {x0:g}, {y0:g}, {x1:g}, {y1:g} lies outside the {image_hw[1]} × {image_hw[0]} image"
+            "outside", Says.box_outside(x0=x0, y0=y0, x1=x1, y1=y1, width=image_hw[1], height=image_hw[0])
         )
     was_cut = x0 < -0.5 or y0 < -0.5 or x1 > image_hw[1] + 0.5 or y1 > image_hw[0] + 0.5
     return box, BoxMask(box), (box[2] - box[0]) * (box[3] - box[1]), source_hw, was_cut
@@ -255,18 +256,20 @@ def _run_mask(segmentation: Mapping[str, Any], image_hw: tuple[int, int]) -> Run
         or len(size) != 2
         or not all(type(side) is int and 0 < side <= 1_000_000 for side in size)
     ):
-        raise _BadAnnotationError("damaged", Says.rle_size_not_height_width())
+        raise _BadAnnotationError("damaged", Says.rle_size())
     try:
         return from_rle(counts, (size[0], size[1]), (image_hw[0], image_hw[1]))  # type: ignore[arg-type]
     except ValueError as error:
-        raise _BadAnnotationError("damaged", str(error)) from error
+        raise _BadAnnotationError("damaged", english(error.args[0])) from error
 
 
 def _as_array(segmentation: Any, source_hw: tuple[int, int]) -> np.ndarray | None:
     """A mask given as rows of pixels (SAM's `binary_mask` output), or None."""
     if isinstance(segmentation, np.ndarray):
         if segmentation.ndim != 2 or segmentation.size == 0 or segmentation.dtype.kind not in "buif":
-            raise _BadAnnotationError("wrong_type", Says.mask(dtype=segmentation.dtype, shape=list(segmentation.shape)))
+            raise _BadAnnotationError(
+                "wrong_type", Says.mask_array_kind(dtype=segmentation.dtype, shape=list(segmentation.shape))
+            )
         return segmentation
     rows = segmentation
     if (
@@ -283,7 +286,7 @@ def _place_array(mask: np.ndarray, image_hw: tuple[int, int]) -> tuple[Box, Mask
     size_hw = (mask.shape[0], mask.shape[1])
     if mask.dtype.kind == "f":
         if not (np.isfinite(mask).all() and mask.min() >= 0 and mask.max() <= 1):
-            raise _BadAnnotationError("not_finite", Says.soft_mask_values_0_1())
+            raise _BadAnnotationError("not_finite", Says.soft_mask_range())
         mask = mask.astype(np.float32)
     else:
         mask = mask != 0
@@ -303,7 +306,7 @@ MAX_POLYGON_EDGE_PX = 2_000_000  # length of one component's outlines; drawing t
 def _polygon_mask(segmentation: Any, image_hw: tuple[int, int], source_hw: tuple[int, int]) -> RunMask:
     """COCO's polygons `[[x, y, x, y, …], …]`, drawn as pycocotools draws them; `[[x, y], …]` pairs are read too."""
     if not isinstance(segmentation, (list, tuple)):
-        raise _BadAnnotationError("wrong_type", Says.segmentation(kind=_kind(segmentation)))
+        raise _BadAnnotationError("wrong_type", Says.segmentation_kind(kind=_kind(segmentation)))
     if all(is_number(value) for value in segmentation):
         segmentation = [segmentation]  # one polygon without its list
     height_px, width_px = image_hw
@@ -314,18 +317,18 @@ def _polygon_mask(segmentation: Any, image_hw: tuple[int, int], source_hw: tuple
         try:
             points = np.asarray(polygon, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
-            raise _BadAnnotationError("wrong_type", Says.polygon_list_numbers_x_y()) from None
+            raise _BadAnnotationError("wrong_type", Says.polygon_kind()) from None
         if points.size < 6 or points.size % 2 or (points.ndim != 1 and points.shape[-1] != 2):
-            raise _BadAnnotationError("degenerate", Says.polygon_needs_three_points_more())
+            raise _BadAnnotationError("degenerate", Says.polygon_too_few_points())
         points = points.reshape(-1, 2) * scale
         if not np.isfinite(points).all():
-            raise _BadAnnotationError("not_finite", Says.polygon_holds_nan_infinity())
+            raise _BadAnnotationError("not_finite", Says.polygon_not_finite())
         far = np.abs(points) > 4.0 * np.array([width_px, height_px]) + 100
         if far.any():
-            raise _BadAnnotationError("outside", Says.polygon_reaches_far_outside_image())
+            raise _BadAnnotationError("outside", Says.polygon_outside())
         length_px += float(np.abs(np.diff(points, axis=0, append=points[:1])).max(axis=1).sum())
         if length_px > MAX_POLYGON_EDGE_PX:
-            raise _BadAnnotationError("too_large", Says.polygons_absurdly_long_outline())
+            raise _BadAnnotationError("too_large", Says.polygons_too_long())
         outlines.append(points.ravel().tolist())
     from pycocotools import mask as coco_mask
 
@@ -333,6 +336,17 @@ def _polygon_mask(segmentation: Any, image_hw: tuple[int, int], source_hw: tuple
     return from_rle(merged["counts"], (height_px, width_px), (height_px, width_px))
 
 
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number" if is_number(value) else type(value).__name__)
+def _kind(value: Any) -> Message:
+    if is_number(value):
+        return Says.kind_number()
+    known = _KINDS.get(type(value))
+    return known() if known is not None else english(type(value).__name__)
+
+
+_KINDS = {
+    dict: Says.kind_object,
+    list: Says.kind_list,
+    str: Says.kind_text,
+    bool: Says.kind_flag,
+    type(None): Says.kind_null,
+}

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..images.crops import Box
+from ..messages import Message
 from ..types import Notice, Reject
 from .masks import Mask
 from .words import Says
@@ -94,11 +95,9 @@ class ComponentSet:
         """Itself; raises `InputError` that gives the reasons if there is no component."""
         if self.components:
             return self
-        reasons = "; ".join(f"{reject.id}: {reject.reason}" for reject in self.rejects[:3])
-        raise InputError(
-            f"No component found{f' ({reasons})' if reasons else ''}.",
-            next_step=Says.draw_one_give_mask_boxes(),
-        )
+        reasons = [Says.reject(id=reject.id, reason=reject.reason) for reject in self.rejects[:3]]
+        what = Says.no_component_because(reasons=reasons) if reasons else Says.no_component()
+        raise InputError(what, next_step=Says.give_components())
 
 
 # --- for those who read components -----------------------------------------------------------------------------------
@@ -124,14 +123,14 @@ class Collector:
                 brought,
                 number,
                 "too_small",
-                Says.px_too_small_show_anything(width=x1 - x0, height=y1 - y0, limit=self.limits.min_side_px),
+                Says.component_too_small(width=x1 - x0, height=y1 - y0, limit=self.limits.min_side_px),
             )
             return
         self.pixels += (x1 - x0) * (y1 - y0)
         if self.pixels > self.limits.max_total_pixels:
             raise InputError(
-                Says.components_cover_more_than_pixels(limit=self.limits.max_total_pixels),
-                next_step=Says.give_fewer_components_smaller_image(),
+                Says.components_too_large(limit=self.limits.max_total_pixels),
+                next_step=Says.give_fewer_components(),
             )
         fields = dict(brought)
         fields.setdefault("id", number)
@@ -141,7 +140,7 @@ class Collector:
             fields.setdefault(key, value)
         self.components.append(Component(self.name(fields, number), box, mask, fields, area_px))
 
-    def reject(self, brought: Any, number: int, code: str, reason: str) -> None:
+    def reject(self, brought: Any, number: int, code: str, reason: Message) -> None:
         self.rejects.append(Reject(self.name(brought, number), code, reason))
 
     def name(self, brought: Any, number: int) -> str:
@@ -157,19 +156,19 @@ class Collector:
     def result(self, notices: Iterable[Notice]) -> ComponentSet:
         notices = list(notices)
         if self.cut:
-            notices.append(Notice("box_cut", Says.box_es_reach_past_image(count=self.cut)))
+            notices.append(Notice("box_cut", Says.boxes_cut(count=self.cut)))
         return ComponentSet(tuple(self.components), tuple(self.rejects), tuple(notices))
 
 
 def resized_notice(size_hw: tuple[int, ...], image_hw: tuple[int, int], count: int | None = None) -> Notice:
     """That a mask image, or `count` components, were made for another size and have been resized to the image's."""
     stretched = abs(math.log((size_hw[1] / size_hw[0]) / (image_hw[1] / image_hw[0]))) > 0.02
-    what = "The mask" if count is None else f"{count:,} component(s)"
-    return Notice(
-        "mask_resized",
-        f"{what} made for {size_hw[1]} × {size_hw[0]} px, resized to the image's {image_hw[1]} × {image_hw[0]}"
-        f"{'; the proportions differ, so look whether it fits' if stretched else ''}.",
-    )
+    sizes = {"old_width": size_hw[1], "old_height": size_hw[0], "width": image_hw[1], "height": image_hw[0]}
+    if count is None:
+        text = (Says.mask_stretched if stretched else Says.mask_resized)(**sizes)
+    else:
+        text = (Says.components_stretched if stretched else Says.components_resized)(count=count, **sizes)
+    return Notice("mask_resized", text)
 
 
 def is_number(value: Any) -> bool:

@@ -28,7 +28,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from .prompts import Group, PromptSet
+from .prompt_lists import Group
+from .prompts import PromptSet
 from .scoring import Mode, Rule, Scores, group_offsets
 
 EXACT_UP_TO = 24  # prompts for which the accurate setting is used: float64, every node needed
@@ -63,10 +64,6 @@ class Explanation:
         texts, groups = self.prompts.texts, self.prompts.groups
         rows = np.flatnonzero(np.isfinite(without_K) & (without_K != now))
         return [(texts[k], groups[k], float(without_K[k])) for k in rows.tolist()]
-
-    def sentences(self, row: int, name: str) -> list[str]:
-        """`Without "a texture" box 3 becomes 1.0.` for each of the `changes`."""
-        return [f'Without "{text}" {name} becomes {value:.1f}.' for text, _, value in self.changes(row)]
 
 
 def explain(scores: Scores, *, mode: Mode = "note", rule: Rule = Rule()) -> Explanation:

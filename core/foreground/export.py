@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import files
 from ..errors import InputError
+from ..files import csv_text
+from ..messages import reason_of
 from ..types import Notice
 from ..words import Common
+from .analyse import Analysis
 from .explain import Explanation
-from .leak import LeakReport
 from .masks import to_rle
 from .pipeline import ForegroundResult
 from .words import Says
@@ -27,21 +26,21 @@ from .words import Says
 SUFFIXES = (".json", ".csv")
 
 
-def document(
-    result: ForegroundResult,
-    *,
-    image: str = "",
-    explanation: Explanation | None = None,
-    leaks: LeakReport | None = None,
-) -> dict[str, Any]:
+def document(analysis: Analysis, *, image: str = "") -> dict[str, Any]:
     """Plain JSON values. `components` holds each component's own fields and the nine; the rest stands beside it.
 
     `ranking` lists ids from the best re-weighted score (own score × multiplier) down; `cosine_view` is the old way.
     With an explanation, `explanations` has the largest shares and what would change the multiplier. What JSON cannot
     say (NaN, infinity) becomes null, with a notice; a mask array becomes RLE.
     """
+    result, explanation, leaks = analysis.result, analysis.explanation, analysis.leaks
     request = result.request
-    reweighted, ranked = result.reweighted_scores, result.ranked
+    notices = list(result.notices)
+    endless = sum(_has_endless(row) for row in result.rows)
+    if endless:
+        notices.append(Notice("not_finite", Says.fields_not_finite(count=endless)))
+    if leaks is not None:
+        notices += leaks.notices
     made: dict[str, Any] = {
         "image": image,
         "model": result.model,
@@ -51,22 +50,19 @@ def document(
         "mode": request.mode,
         "rule": asdict(request.rule),
         "prompts": asdict(request.prompts),
-        "components": [plain(row) for row in result.rows],
-        "ranking": [{"id": result.ids[row], "reweighted_score": plain(reweighted[row])} for row in ranked],
-        "cosine_view": [{"id": name, **plain(row)} for name, row in zip(result.ids, result.cosine_view(), strict=True)],
+        "components": result.rows,
+        "ranking": [
+            {"id": result.ids[row], "reweighted_score": result.reweighted_scores[row]} for row in result.ranked
+        ],
+        "cosine_view": [{"id": name, **row} for name, row in zip(result.ids, result.cosine_view(), strict=True)],
         "rejects": [asdict(reject) for reject in result.rejects],
-        "notices": [asdict(notice) for notice in result.notices],
+        "notices": [asdict(notice) for notice in notices],
     }
-    endless = sum(_has_endless(row) for row in result.rows)
-    if endless:
-        text = Says.component_s_brought_nan_infinity(count=endless)
-        made["notices"].append(asdict(Notice("not_finite", text)))
     if explanation is not None:
         made["explanations"] = [_explained(explanation, row, name) for row, name in enumerate(result.ids)]
     if leaks is not None:
         made["mask_leak"] = [asdict(leak) for leak in leaks.leaks]
-        made["notices"] += [asdict(notice) for notice in leaks.notices]
-    return made
+    return plain(made)
 
 
 def _explained(explanation: Explanation, row: int, name: str) -> dict[str, Any]:
@@ -100,7 +96,7 @@ def plain(value: Any) -> Any:
         return value.decode("ascii", "backslashreplace")
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
 
 
 def _has_endless(value: Any) -> bool:
@@ -124,23 +120,17 @@ def to_csv(result: ForegroundResult) -> str:
     """
     rows = [plain(row) for row in result.rows]
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {
-                name: json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
-                for name, value in row.items()
-            }
-        )
-    return text.getvalue()
+    return csv_text(columns, ([_cell(row.get(name, "")) for name in columns] for row in rows))
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
 
 
 def check_suffix(path: Path) -> None:
     """Raises `InputError` unless the file can be written by its suffix. Asked before any work is done."""
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(Says.results_written_not(suffix=" or ".join(SUFFIXES), given=path.suffix), where=str(path))
+        raise InputError(Says.result_suffix(suffix=" or ".join(SUFFIXES), given=path.suffix), where=str(path))
     if not path.resolve().parent.is_dir():
         raise InputError(Common.folder_write_does_not_exist(), where=str(path.resolve().parent))
 
@@ -148,13 +138,6 @@ def check_suffix(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes the file whole or not at all."""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.resolve().parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        files.write(path, text)
     except OSError as error:
-        raise InputError(Common.file_cannot_written(error=error.strerror), where=str(path)) from error
+        raise InputError(Common.file_cannot_written(error=reason_of(error)), where=str(path)) from error

@@ -25,6 +25,7 @@ from PIL import Image
 
 from ..errors import InputError, OutOfMemory, Unsupported
 from ..images.crops import Box, crop
+from ..messages import Message
 from ..models.device import is_out_of_memory
 from ..models.encoder import Encoder
 from ..words import Common
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 HeatMethod = Literal["clearclip", "maskclip", "sclip", "naclip", "clip"]
 HEAT_METHODS: tuple[HeatMethod, ...] = ("clearclip", "maskclip", "sclip", "naclip", "clip")
+DEFAULT_METHOD: HeatMethod = "clearclip"
 
 MAX_WINDOWS = 16
 MAP_PX = 512  # longer side of a map; patches are far coarser
@@ -94,7 +96,7 @@ def heat_map(
 
 
 def dense_features(
-    rgb_HWC: np.ndarray, encoder: Encoder, method: HeatMethod = "clearclip", *, batch_size: int = MAX_WINDOWS
+    rgb_HWC: np.ndarray, encoder: Encoder, method: HeatMethod = DEFAULT_METHOD, *, batch_size: int = MAX_WINDOWS
 ) -> DenseFeatures:
     """One image → its patches in the space of the texts.
 
@@ -119,9 +121,7 @@ def dense_features(
             tokens = None
         if tokens is None:
             if batch_size == 1:
-                raise OutOfMemory(
-                    Says.memory_ran_out_while_making(), where=encoder.spec.id, next_step=Says.choose_cpu()
-                )
+                raise OutOfMemory(Says.heat_out_of_memory(), where=encoder.spec.id, next_step=Says.choose_cpu())
             batch_size = max(1, min(batch_size, len(pixels) - begin) // 2)
             continue
         patches_BPD, grid_hw = tokens
@@ -133,24 +133,22 @@ def dense_features(
 def check_method(method: str) -> None:
     """Raises `InputError` for an unknown method."""
     if method not in HEAT_METHODS:
-        raise InputError(
-            Says.there_no_heat_map_method(name=method), next_step=Common.choose(names=", ".join(HEAT_METHODS))
-        )
+        raise InputError(Says.heat_method_unknown(name=method), next_step=Common.choose(names=", ".join(HEAT_METHODS)))
 
 
-def unsupported_reason(encoder: Encoder) -> str | None:
+def unsupported_reason(encoder: Encoder) -> Message | None:
     """Why this model gives no heat map, in a sentence; None if it does."""
     from open_clip.transformer import VisionTransformer
 
     if not encoder.spec.has_text:
-        return Says.no_text_tower_so_patches(model=encoder.spec.id)
+        return Says.heat_needs_text(model=encoder.spec.id)
     visual = getattr(encoder.module, "visual", None)
     if not isinstance(visual, VisionTransformer):
-        return Says.not_one_open_clip_vits(model=encoder.spec.id)
+        return Says.heat_needs_vit(model=encoder.spec.id)
     if visual.attn_pool is not None:
-        return Says.pools_attention_so_patch_tokens(model=encoder.spec.id)
+        return Says.heat_attention_pool(model=encoder.spec.id)
     if getattr(visual.transformer.resblocks[-1].attn, "logit_scale", None) is not None:
-        return Says.uses_scaled_cosine_attention_which(model=encoder.spec.id)
+        return Says.heat_cosine_attention(model=encoder.spec.id)
     return None
 
 
@@ -166,7 +164,7 @@ def patch_tokens(
         return tokens.patches_BPD, tokens.grid_hw
     reason = unsupported_reason(encoder)
     if reason is not None:
-        raise Unsupported(reason, where=encoder.spec.id, next_step=Says.choose_vit_heat_map())
+        raise Unsupported(reason, where=encoder.spec.id, next_step=Says.choose_vit())
     import torch
 
     from ..models import vit

@@ -17,15 +17,9 @@ from ..errors import Cancelled
 from ..types import Notice, Progress
 from ..words import Common
 from .components import Component, ComponentSet
-from .pipeline import (
-    ForegroundRequest,
-    Picture,
-    crop_and_mask,
-    encode_prompts,
-    normalised,
-    require_text,
-)
+from .encoding import crop_and_mask, encode_prompts, normalised, require_text
 from .prompts import check
+from .request import ForegroundRequest, Picture
 from .scoring import score
 from .treatments import TREATMENTS, TreatmentName, treat
 from .words import Says
@@ -124,7 +118,7 @@ def mask_leak(
         scores = score(cosines_VK, logit_scale, prompts, mode=request.mode, rule=request.rule)
         leaks += _leaks(component, treatments, scores.p_pos_sum_B, scores.multiplier_B)
     if without_outside:
-        notices.append(Notice("no_outside", Says.component_s_fill_their_crop(count=without_outside)))
+        notices.append(Notice("no_outside", Says.no_outside(count=without_outside)))
     yield LeakReport(tuple(leaks), tuple(notices))
 
 

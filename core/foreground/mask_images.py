@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ImageRejected, InputError
 from ..images.decode import decode_header
+from ..messages import reason_of
 from ..settings import ImageLimits
 from ..types import ImageSource, Notice
 from ..words import Common
@@ -52,9 +53,9 @@ def read_mask(source: ImageSource, limits: ImageLimits = ImageLimits()) -> np.nd
     except ImageRejected:
         raise
     except Exception as error:  # a damaged file raises anything
-        raise ImageRejected(Says.mask_cannot_read(error=error), where=source.id) from error
+        raise ImageRejected(Says.mask_unreadable(error=reason_of(error)), where=source.id) from error
     if pixels.dtype.kind == "f":
-        raise InputError(Says.mask_holds_fractions_not_labels(), where=source.id, next_step=Says.save_8_16_bit())
+        raise InputError(Says.mask_fractions(), where=source.id, next_step=Says.save_8_or_16_bit())
     return pixels.astype(np.int32) if pixels.dtype not in (np.bool_, np.uint8) else pixels
 
 
@@ -80,55 +81,66 @@ def from_mask(
     Raises:
         InputError: nothing in it, too many colours, or not a mask at all.
     """
-    from scipy import ndimage
-
     if kind not in MASK_KINDS:
-        raise InputError(Says.there_no_kind_mask(name=kind), next_step=Common.choose(names=", ".join(MASK_KINDS)))
-    pixels = np.asarray(mask)
-    if pixels.dtype.kind not in "bui" or pixels.ndim not in (2, 3) or pixels.size == 0:
-        raise InputError(Says.mask_image_labels(dtype=pixels.dtype, shape=list(pixels.shape)))
-    if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4):
-        raise InputError(Says.mask_1_3_4_channels(count=pixels.shape[2]))
+        raise InputError(Says.mask_kind_unknown(name=kind), next_step=Common.choose(names=", ".join(MASK_KINDS)))
+    codes_HW, coloured = _codes(_pixels(mask))
     notices: list[Notice] = []
-    codes_HW, coloured = _codes(pixels)
     if codes_HW.shape != tuple(image_hw):
         notices.append(resized_notice(codes_HW.shape, image_hw))
         codes_HW = resize_nearest(codes_HW, image_hw)
     values, counts = np.unique(codes_HW, return_counts=True)
-    if len(values) == 1:
-        if values[0] == 0:
-            raise InputError(Says.mask_empty_every_pixel_0(), next_step=Says.paint_least_one_component())
-        background = None  # one value everywhere: the whole image is the component
-    else:
-        background = int(values[0])
+    if len(values) == 1 and values[0] == 0:
+        raise InputError(Says.mask_all_zero(), next_step=Says.paint_a_component())
     binary = kind == "binary" or (kind == "auto" and len(values) <= 2)
     if kind == "auto" and not binary and not coloured and _soft_edged(values, counts):
         binary = True
-        notices.append(Notice("mask_soft", Says.mask_soft_edges_pixels_above()))
+        notices.append(Notice("mask_soft", Says.mask_soft()))
     if binary:
-        highest = int(values[-1])
-        if background is None:
-            inside_HW = np.ones(codes_HW.shape, dtype=bool)
-        elif coloured or len(values) == 2:
-            inside_HW = codes_HW != background
-        else:
-            inside_HW = codes_HW > highest / 2
-        labels_HW, _ = ndimage.label(inside_HW, structure=np.ones((3, 3), dtype=int))
-        if background:
-            notices.append(Notice("mask_background", Says.n_0_not_mask_lower_value(value=background)))
-        names: list[dict[str, Any]] | None = None
-    else:
-        kept = values[values != 0]
-        if len(kept) > limits.max_components:
-            raise InputError(
-                f"The mask has {len(kept):,} different {'colours' if coloured else 'values'}; "
-                f"{limits.max_components:,} are allowed.",
-                next_step=Says.save_label_masks_png_jpeg(),
-            )
-        labels_HW = np.searchsorted(kept, codes_HW, side="right").astype(np.int32)  # 0: below the first
-        labels_HW[codes_HW == 0] = 0
-        names = [{"colour": f"#{value:06x}"} if coloured else {"label": int(value)} for value in kept.tolist()]
+        labels_HW, about_background = _connected_parts(codes_HW, values, coloured)
+        return _from_labels(labels_HW, None, [*notices, *about_background], limits)
+    labels_HW, names = _each_value(codes_HW, values, coloured, limits)
     return _from_labels(labels_HW, names, notices, limits)
+
+
+def _pixels(mask: np.ndarray) -> np.ndarray:
+    """The mask, once it is sure to be one."""
+    pixels = np.asarray(mask)
+    if pixels.dtype.kind not in "bui" or pixels.ndim not in (2, 3) or pixels.size == 0:
+        raise InputError(Says.mask_not_labels(dtype=pixels.dtype, shape=list(pixels.shape)))
+    if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4):
+        raise InputError(Says.mask_channels(count=pixels.shape[2]))
+    return pixels
+
+
+def _connected_parts(codes_HW: np.ndarray, values: np.ndarray, coloured: bool) -> tuple[np.ndarray, list[Notice]]:
+    """Labels 1..n of the connected parts of what is foreground in a two-valued mask."""
+    from scipy import ndimage
+
+    background = int(values[0])
+    if len(values) == 1:
+        inside_HW = np.ones(codes_HW.shape, dtype=bool)  # one value everywhere: the whole image is the component
+        background = 0
+    elif coloured or len(values) == 2:
+        inside_HW = codes_HW != background
+    else:
+        inside_HW = codes_HW > int(values[-1]) / 2
+    labels_HW, _ = ndimage.label(inside_HW, structure=np.ones((3, 3), dtype=int))
+    if not background:
+        return labels_HW, []
+    return labels_HW, [Notice("mask_background", Says.mask_background(value=background))]
+
+
+def _each_value(
+    codes_HW: np.ndarray, values: np.ndarray, coloured: bool, limits: ComponentLimits
+) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    """Labels 1..n, one for each value but 0, and what each of them is called."""
+    kept = values[values != 0]
+    if len(kept) > limits.max_components:
+        template = Says.mask_too_many_colours if coloured else Says.mask_too_many_values
+        raise InputError(template(count=len(kept), limit=limits.max_components), next_step=Says.save_as_png())
+    labels_HW = np.searchsorted(kept, codes_HW, side="right").astype(np.int32)  # 0: below the first
+    labels_HW[codes_HW == 0] = 0
+    return labels_HW, [{"colour": f"#{value:06x}"} if coloured else {"label": int(value)} for value in kept.tolist()]
 
 
 def _codes(pixels: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -173,7 +185,7 @@ def _from_labels(
         notices.append(
             Notice(
                 "components_limit",
-                Says.components_left_out_largest_kept(
+                Says.components_left_out(
                     left_out=len(found) - len(largest), count=len(found), kept=len(largest), smallest=smallest_px
                 ),
             )

@@ -129,16 +129,16 @@ def from_rle(counts: str | bytes | list[int], size_hw: tuple[int, int], image_hw
         lengths = _lengths_from_string(counts)
     elif isinstance(counts, list):
         if not all(type(count) is int and 0 <= count < 2**40 for count in counts):
-            raise ValueError(Says.rle_counts_must_whole_numbers())
+            raise ValueError(Says.rle_counts_values())
         lengths = np.array(counts, dtype=np.int64)
     else:
-        raise ValueError(Says.rle_counts_must_list_string())
+        raise ValueError(Says.rle_counts_kind())
     if len(lengths) and int(lengths.min()) < 0:
-        raise ValueError(Says.rle_string_damaged_negative_run())
+        raise ValueError(Says.rle_negative_run())
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
     if total != size_hw[0] * size_hw[1]:
-        raise ValueError(Says.rle_covers_pixels_size_others(total=total, height=size_hw[0], width=size_hw[1]))
+        raise ValueError(Says.rle_total(total=total, height=size_hw[0], width=size_hw[1]))
     return RunMask(ends, size_hw, image_hw)
 
 
@@ -166,20 +166,20 @@ def _lengths_from_string(counts: str | bytes) -> np.ndarray:
     try:
         raw = counts.encode("ascii") if isinstance(counts, str) else counts
     except UnicodeEncodeError:
-        raise ValueError(Says.rle_string_holds_characters_no()) from None
+        raise ValueError(Says.rle_characters()) from None
     codes = np.frombuffer(raw, dtype=np.uint8).astype(np.int64) - 48
     if not len(codes):
         return codes
     if codes.min() < 0 or codes.max() > 63:
-        raise ValueError(Says.rle_string_holds_characters_no())
+        raise ValueError(Says.rle_characters())
     last = (codes & 0x20) == 0
     if not last[-1]:
-        raise ValueError(Says.rle_string_ends_middle_number())
+        raise ValueError(Says.rle_ends_early())
     stops = np.flatnonzero(last)
     starts = np.concatenate([[0], stops[:-1] + 1])
     sizes = stops - starts + 1
     if sizes.max() > 8:
-        raise ValueError(Says.rle_string_holds_number_too())
+        raise ValueError(Says.rle_number_too_large())
     place = np.arange(len(codes)) - np.repeat(starts, sizes)
     values = np.add.reduceat((codes & 0x1F) << (5 * place), starts)
     values -= np.where(codes[stops] & 0x10, np.int64(1) << (5 * sizes), 0)

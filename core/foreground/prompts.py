@@ -1,4 +1,4 @@
-"""The words that stand for foreground and background: the note's lists, presets, templates, and checks.
+"""Prompts as they are given, checked and put into templates; the lists to choose from stand in `prompt_lists.py`.
 
 A light module: no torch. The 7 and 80 templates are read from open_clip when they are first asked for.
 """
@@ -8,18 +8,18 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ..errors import InputError
+from ..messages import Message, reason_of
 from ..types import Notice
 from ..words import Common
-from .words import Says
+from .prompt_lists import DEFAULT_NEGATIVE, DEFAULT_POSITIVE, GROUPS, Group
+from .words import GROUP_NAMES, Says
 
-Group = Literal["positive", "negative", "neutral"]
-GROUPS: tuple[Group, ...] = ("positive", "negative", "neutral")
 TemplateSet = Literal["none", "one", "simple", "full"]
 TEMPLATE_SETS: tuple[TemplateSet, ...] = ("none", "one", "simple", "full")
 
@@ -27,166 +27,7 @@ MAX_PROMPTS = 1_000  # of all groups together
 MAX_TEXTS = 20_000  # prompts × templates: what the text tower is asked to read
 MAX_PROMPT_CHARS = 2_000
 
-# The note's own lists, in the note's order.
-NOTE_POSITIVE = (
-    "a person",
-    "a man",
-    "a woman",
-    "a child",
-    "a group of people",
-    "a bicycle",
-    "a car",
-    "a motorcycle",
-    "a bus",
-    "a truck",
-    "a building",
-    "a room",
-    "an object",
-)
-NOTE_NEGATIVE = (
-    "sky",
-    "ground",
-    "road",
-    "wall",
-    "grass",
-    "tree",
-    "background",
-    "a sleeve",
-    "a pant leg",
-    "clothing",
-    "a texture",
-    "a part of",
-    "a fragment",
-)
-NEUTRAL = ("a photo", "an image")
-
-# COCO's 80 classes by supercategory, in the order of COCO's category ids.
-COCO_BY_SUPERCATEGORY: dict[str, tuple[str, ...]] = {
-    "person": ("person",),
-    "vehicle": ("bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat"),
-    "outdoor": ("traffic light", "fire hydrant", "stop sign", "parking meter", "bench"),
-    "animal": ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"),
-    "accessory": ("backpack", "umbrella", "handbag", "tie", "suitcase"),
-    "sports": (
-        "frisbee",
-        "skis",
-        "snowboard",
-        "sports ball",
-        "kite",
-        "baseball bat",
-        "baseball glove",
-        "skateboard",
-        "surfboard",
-        "tennis racket",
-    ),
-    "kitchen": ("bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl"),
-    "food": (
-        "banana",
-        "apple",
-        "sandwich",
-        "orange",
-        "broccoli",
-        "carrot",
-        "hot dog",
-        "pizza",
-        "donut",
-        "cake",
-    ),
-    "furniture": ("chair", "couch", "potted plant", "bed", "dining table", "toilet"),
-    "electronic": ("tv", "laptop", "mouse", "remote", "keyboard", "cell phone"),
-    "appliance": ("microwave", "oven", "toaster", "sink", "refrigerator"),
-    "indoor": ("book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush"),
-}
-COCO_80: tuple[str, ...] = tuple(name for names in COCO_BY_SUPERCATEGORY.values() for name in names)
-
-# Words for stuff that segmentation work on CLIP puts on the background side (SCLIP's list for VOC-21).
-STUFF = (
-    "sky",
-    "wall",
-    "tree",
-    "wood",
-    "grass",
-    "road",
-    "sea",
-    "river",
-    "mountain",
-    "sands",
-    "desk",
-    "bed",
-    "building",
-    "cloud",
-    "lamp",
-    "door",
-    "window",
-    "wardrobe",
-    "ceiling",
-    "shelf",
-    "curtain",
-    "stair",
-    "floor",
-    "hill",
-    "rail",
-    "fence",
-)
-
-_NO_ARTICLE = {"skis", "scissors", "broccoli"}
 _ARTICLE = re.compile(r"^(?:an?|the)\s+", re.IGNORECASE)
-
-
-def with_article(noun: str) -> str:
-    """`dog` → `a dog`, `apple` → `an apple`, `skis` → `skis`."""
-    if noun in _NO_ARTICLE:
-        return noun
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-def _union(*lists: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(prompt for prompts in lists for prompt in prompts))
-
-
-DEFAULT_POSITIVE = _union(NOTE_POSITIVE, map(with_article, COCO_80))  # 87
-DEFAULT_NEGATIVE = NOTE_NEGATIVE  # 13
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A named list a person can add to one of the groups.
-
-    Attributes:
-        name: stable, for menus and files.
-        group: the side it is meant for.
-        prompts: in order.
-    """
-
-    name: str
-    group: Group
-    prompts: tuple[str, ...]
-
-
-PRESETS: tuple[Preset, ...] = (
-    Preset("note + COCO", "positive", DEFAULT_POSITIVE),
-    Preset("note positive", "positive", NOTE_POSITIVE),
-    Preset("COCO-80", "positive", tuple(map(with_article, COCO_80))),
-    *(
-        Preset(f"COCO {supercategory}", "positive", tuple(map(with_article, names)))
-        for supercategory, names in COCO_BY_SUPERCATEGORY.items()
-    ),
-    Preset("note negative", "negative", NOTE_NEGATIVE),
-    Preset("note background", "negative", NOTE_NEGATIVE[:7]),
-    Preset("note fragments", "negative", NOTE_NEGATIVE[7:]),
-    Preset("stuff", "negative", STUFF),
-    Preset("neutral", "neutral", NEUTRAL),
-)
-
-
-def preset(name: str) -> Preset:
-    """The preset of that name. Raises `InputError` that lists the names."""
-    for candidate in PRESETS:
-        if candidate.name == name:
-            return candidate
-    raise InputError(
-        Says.there_no_preset(name=name), next_step=Common.choose_one(names=", ".join(p.name for p in PRESETS))
-    )
 
 
 @dataclass(frozen=True)
@@ -232,63 +73,73 @@ def check(prompts: PromptSet) -> tuple[PromptSet, tuple[Notice, ...]]:
     notices: list[Notice] = []
     kept: dict[Group, tuple[str, ...]] = {}
     for group in GROUPS:
-        empty: list[int] = []
-        repeated: dict[str, int] = {}
-        seen: dict[str, None] = {}
-        for position, raw in enumerate(getattr(prompts, group), start=1):
-            if not isinstance(raw, str):
-                raise InputError(Says.prompt_text_list_holds(group=group, kind=type(raw).__name__))
-            text = " ".join(raw.split())
-            if len(text) > MAX_PROMPT_CHARS:
-                raise InputError(
-                    Says.prompt_characters_allowed(group=group, count=len(text), limit=MAX_PROMPT_CHARS),
-                    where=text[:60] + "…",
-                    next_step=Says.one_prompt_per_line_clip(),
-                )
-            if not text:
-                empty.append(position)
-            elif text in seen:
-                repeated[text] = repeated.get(text, 0) + 1
-            else:
-                seen[text] = None
-        kept[group] = tuple(seen)
-        if empty:
-            places = ", ".join(map(str, empty[:10])) + (" …" if len(empty) > 10 else "")
-            notices.append(
-                Notice("prompt_empty", Says.empty_prompt_s_left_out(count=len(empty), group=group, places=places))
-            )
-        if repeated:
-            names = ", ".join(repr(text) for text in repeated)
-            notices.append(Notice("prompt_duplicate", Says.repeated_prompts_count_once(group=group, prompts=names)))
+        kept[group], about_group = _checked_group(group, getattr(prompts, group))
+        notices += about_group
     checked = PromptSet(kept["positive"], kept["negative"], kept["neutral"])
     if not checked.positive and not checked.negative:
-        raise InputError(Says.there_no_positive_no_negative(), next_step=Says.write_least_one_choose_preset())
+        raise InputError(Says.no_prompts(), next_step=Says.write_a_prompt())
     if len(checked.texts) > MAX_PROMPTS:
-        raise InputError(Says.prompts_too_many_allowed(count=len(checked.texts), limit=MAX_PROMPTS))
-    notices += _names_of_shared(checked)
-    foreign = [text for text in checked.texts if _other_script(text)]
-    if foreign:
-        notices.append(
-            Notice(
-                "prompt_language",
-                f"CLIP learned from English; these prompts will work less well: {', '.join(foreign[:10])}"
-                f"{' …' if len(foreign) > 10 else ''}.",
+        raise InputError(Says.prompts_too_many(count=len(checked.texts), limit=MAX_PROMPTS))
+    return checked, (*notices, *_about_texts(checked))
+
+
+def _checked_group(group: Group, prompts: Sequence[str]) -> tuple[tuple[str, ...], list[Notice]]:
+    """One group's prompts, cleaned and each once; what was left out."""
+    name = GROUP_NAMES[group]()
+    empty: list[int] = []
+    repeated: list[str] = []
+    kept: dict[str, None] = {}
+    for position, raw in enumerate(prompts, start=1):
+        if not isinstance(raw, str):
+            raise InputError(Says.prompt_not_text(group=name, kind=type(raw).__name__))
+        text = " ".join(raw.split())
+        if len(text) > MAX_PROMPT_CHARS:
+            raise InputError(
+                Says.prompt_too_long(group=name, count=len(text), limit=MAX_PROMPT_CHARS),
+                where=text[:60] + "…",
+                next_step=Says.one_prompt_per_line(),
             )
-        )
-    for group, meaning in (("positive", "p_pos_sum is 0"), ("negative", "p_neg_sum is 0")):
-        if not kept[group]:  # type: ignore[index]
-            notices.append(Notice("group_empty", f"There are no {group} prompts, so {meaning} for every component."))
-    return checked, tuple(notices)
+        if not text:
+            empty.append(position)
+        elif text in kept:
+            repeated.append(text)
+        else:
+            kept[text] = None
+    notices = []
+    if empty:
+        text = Says.prompts_empty(count=len(empty), group=name, places=_some(empty))
+        notices.append(Notice("prompt_empty", text))
+    if repeated:
+        names = ", ".join(map(repr, dict.fromkeys(repeated)))
+        notices.append(Notice("prompt_duplicate", Says.prompts_repeated(group=name, prompts=names)))
+    return tuple(kept), notices
 
 
-def _names_of_shared(prompts: PromptSet) -> list[Notice]:
-    owners: dict[str, list[str]] = {}
+def _about_texts(prompts: PromptSet) -> list[Notice]:
+    """Prompts in two groups, in other scripts than Latin, and groups without any."""
+    notices = []
+    owners: dict[str, list[Message]] = {}
     for text, group in zip(prompts.texts, prompts.groups, strict=True):
-        owners.setdefault(text, []).append(group)
-    shared = [f"{text!r} ({' and '.join(groups)})" for text, groups in owners.items() if len(groups) > 1]
-    if not shared:
-        return []
-    return [Notice("prompt_shared", Says.two_groups_once_so_pulling(prompts=", ".join(shared)))]
+        owners.setdefault(text, []).append(GROUP_NAMES[group]())
+    shared = [
+        Says.prompt_of_two(prompt=text, first=groups[0], second=groups[1])
+        for text, groups in owners.items()
+        if len(groups) == 2
+    ]
+    shared += [Says.prompt_of_three(prompt=text) for text, groups in owners.items() if len(groups) == 3]
+    if shared:
+        notices.append(Notice("prompt_shared", Says.prompts_shared(prompts=shared)))
+    foreign = [text for text in prompts.texts if _other_script(text)]
+    if foreign:
+        notices.append(Notice("prompt_language", Says.prompts_not_english(prompts=_some(foreign))))
+    for group, total in (("positive", "p_pos_sum"), ("negative", "p_neg_sum")):
+        if not getattr(prompts, group):
+            notices.append(Notice("group_empty", Says.group_empty(group=GROUP_NAMES[group](), sum=total)))
+    return notices
+
+
+def _some(values: Sequence[object]) -> str:
+    return ", ".join(map(str, values[:10])) + (" …" if len(values) > 10 else "")
 
 
 def _other_script(text: str) -> bool:
@@ -308,7 +159,7 @@ def parse(text: str) -> tuple[str, ...]:
             values = None  # a prompt may begin with a bracket
         if isinstance(values, list):
             if not all(isinstance(value, str) for value in values):
-                raise InputError(Says.json_list_prompts_may_hold())
+                raise InputError(Says.prompt_list_not_text())
             return tuple(values)
     return tuple(line.strip() for line in stripped.splitlines() if not line.lstrip().startswith("#"))
 
@@ -319,7 +170,9 @@ def read(path: Path) -> tuple[str, ...]:
         return parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            Says.prompt_file_cannot_read(error=error), where=str(path), next_step=Says.one_prompt_per_line_utf()
+            Says.prompt_file_unreadable(error=reason_of(error)),
+            where=str(path),
+            next_step=Says.one_prompt_per_line_utf8(),
         ) from error
 
 
@@ -338,7 +191,7 @@ def render(prompt: str, templates: TemplateSet) -> tuple[str, ...]:
         return (f"a photo of {prompt}.",)
     if templates not in TEMPLATE_SETS:
         raise InputError(
-            Says.there_no_templates(name=templates), next_step=Common.choose(names=", ".join(TEMPLATE_SETS))
+            Says.templates_unknown(name=templates), next_step=Common.choose(names=", ".join(TEMPLATE_SETS))
         )
     from open_clip import zero_shot_metadata as metadata
 
@@ -356,7 +209,7 @@ def captions(prompts: Sequence[str], templates: TemplateSet) -> tuple[tuple[str,
     per_prompt = len(render("a thing", templates))
     if per_prompt * len(prompts) > MAX_TEXTS:
         raise InputError(
-            Says.prompts_templates_more_than_captions(prompts=len(prompts), templates=per_prompt, limit=MAX_TEXTS),
-            next_step=Says.use_fewer_prompts_fewer_templates(),
+            Says.captions_too_many(prompts=len(prompts), templates=per_prompt, limit=MAX_TEXTS),
+            next_step=Says.use_fewer_prompts(),
         )
     return tuple(caption for prompt in prompts for caption in render(prompt, templates)), per_prompt

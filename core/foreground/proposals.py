@@ -43,7 +43,7 @@ class ProposalSettings:
 
     def __post_init__(self) -> None:
         if not (32 <= self.work_px <= 2048 and 2 <= self.superpixels <= 5000):
-            raise InputError(Says.proposals_need_work_px_32())
+            raise InputError(Says.proposal_settings())
 
 
 def propose(
@@ -89,15 +89,13 @@ def propose(
     found, doubled = _without_doubles(found)
     key = (lambda c: -c.fields["score"]) if heat is not None else (lambda c: -c.area_px)
     found.sort(key=key)
-    notices = [Notice("proposed", Says.no_components_given_proposed(count=len(found)))]
+    notices = [Notice("proposed", Says.proposed(count=len(found)))]
     if left_out:
-        notices.append(
-            Notice("proposals_small", Says.proposal_s_under_image_left(count=left_out, share=settings.min_part))
-        )
+        notices.append(Notice("proposals_small", Says.proposals_small(count=left_out, share=settings.min_part)))
     if doubled:
-        notices.append(Notice("proposals_double", Says.proposal_s_found_twice_count(count=doubled)))
+        notices.append(Notice("proposals_double", Says.proposals_double(count=doubled)))
     if heat is None:
-        notices.append(Notice("proposals_by_colour", Says.proposed_colour_alone_there_no()))
+        notices.append(Notice("proposals_by_colour", Says.proposals_by_colour()))
     return ComponentSet(tuple(_named(c, number) for number, c in enumerate(found, start=1)), (), tuple(notices))
 
 

@@ -36,9 +36,14 @@ FIELDS = (
 )
 
 
+Level = Literal["foreground", "likely", "ambiguous", "background"]
+LEVELS: tuple[Level, ...] = ("foreground", "likely", "ambiguous", "background")
+THRESHOLDS = ("negative_above", "positive_above", "negative_below", "likely_above")
+
+
 @dataclass(frozen=True)
 class Rule:
-    """Two-level thresholds on the sums, and what they multiply a component's score by.
+    """Two-level thresholds on the sums, and what each level multiplies a component's score by.
 
     `background` if p_neg_sum > `negative_above`; else `foreground` if p_pos_sum > `positive_above` and p_neg_sum <
     `negative_below`; else `likely` if p_pos_sum > `likely_above`; else `ambiguous`.
@@ -56,23 +61,22 @@ class Rule:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            is_threshold = field.name.endswith(("_above", "_below"))
+            is_threshold = field.name in THRESHOLDS
             if not (math.isfinite(value) and value >= 0 and (value <= 1 or not is_threshold)):
-                raise InputError(
-                    f"{field.name} must be {'a probability, 0..1' if is_threshold else 'a number from 0'}, not {value}."
-                )
+                template = Says.threshold_range if is_threshold else Says.multiplier_range
+                raise InputError(template(name=field.name, value=value))
+
+    def level(self, p_pos_sum: np.ndarray, p_neg_sum: np.ndarray) -> np.ndarray:
+        """The level that each pair of sums reaches, as its place in `LEVELS`; any shape."""
+        is_background = p_neg_sum > self.negative_above
+        is_foreground = (p_pos_sum > self.positive_above) & (p_neg_sum < self.negative_below)
+        is_likely = p_pos_sum > self.likely_above
+        return np.select([is_background, is_foreground, is_likely], [3, 0, 1], 2)
 
     def multiplier(self, p_pos_sum: np.ndarray, p_neg_sum: np.ndarray) -> np.ndarray:
         """The multiplier of each pair of sums; any shape."""
-        return np.select(
-            [
-                p_neg_sum > self.negative_above,
-                (p_pos_sum > self.positive_above) & (p_neg_sum < self.negative_below),
-                p_pos_sum > self.likely_above,
-            ],
-            [self.background, self.foreground, self.likely],
-            self.ambiguous,
-        )
+        multipliers = np.array([getattr(self, level) for level in LEVELS])
+        return multipliers[self.level(p_pos_sum, p_neg_sum)]
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def score(
         logit_scale: exp(logit_scale) of the checkpoint.
     """
     if mode not in MODES:
-        raise InputError(Says.there_no_mode(name=mode), next_step=Common.choose(names=" or ".join(MODES)))
+        raise InputError(Says.mode_unknown(name=mode), next_step=Common.choose(names=" or ".join(MODES)))
     logits_BK = logits(cosines_BK, logit_scale, prompts, mode)
     probabilities_BK = softmax(logits_BK)
     positive, negative, _ = prompts.slices
@@ -251,9 +255,7 @@ def list_notices(prompts: PromptSet, mode: Mode = "note", rule: Rule = Rule()) -
         notices.append(
             Notice(
                 "lists_unbalanced",
-                Says.positive_against_negative_prompts_no(
-                    positive=n_positive, negative=n_negative, p_pos=p_pos, multiplier=multiplier
-                ),
+                Says.lists_unbalanced(positive=n_positive, negative=n_negative, p_pos=p_pos, multiplier=multiplier),
             )
         )
     # Without neutral prompts p_pos_sum = 1 - p_neg_sum, so whatever is not background passes the lower threshold.
@@ -261,7 +263,7 @@ def list_notices(prompts: PromptSet, mode: Mode = "note", rule: Rule = Rule()) -
         notices.append(
             Notice(
                 "branch_dead",
-                Says.without_neutral_prompts_two_sums(multiplier=rule.ambiguous),
+                Says.branch_dead(multiplier=rule.ambiguous),
             )
         )
     return tuple(notices)

@@ -39,13 +39,13 @@ class Treatment:
     def __post_init__(self) -> None:
         if self.name not in TREATMENTS:
             raise InputError(
-                Says.there_no_treatment(name=self.name), next_step=Common.choose(names=", ".join(TREATMENTS))
+                Says.treatment_unknown(name=self.name), next_step=Common.choose(names=", ".join(TREATMENTS))
             )
         for field, low, high in (("alpha", 0, 1), ("grey", 0, 255), ("gain", 0, 10), ("blur", 0, 1)):
             value = getattr(self, field)
             if not low <= value <= high:  # also false for NaN
                 raise InputError(
-                    Says.must_lie_not(name=field, low=low, high=high, value=value), where=f"treatment {self.name}"
+                    Says.parameter_range(name=field, low=low, high=high, value=value), where=f"treatment {self.name}"
                 )
 
 

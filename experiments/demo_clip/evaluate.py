@@ -14,7 +14,7 @@ from open_clip.model import CLIP
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from core.foreground.prompts import COCO_80, NOTE_NEGATIVE, NOTE_POSITIVE, with_article
+from core.foreground.prompt_lists import COCO_80, NOTE_NEGATIVE, NOTE_POSITIVE, with_article
 from core.pose.text import CAPTIONS, bins, caption_numbers
 from experiments.demo_clip.artwork import Artwork
 from experiments.demo_clip.composites import EACH, foreground_pictures

@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors import safe_open
 
-from core.foreground.prompts import COCO_80, NOTE_NEGATIVE, NOTE_POSITIVE
+from core.foreground.prompt_lists import COCO_80, NOTE_NEGATIVE, NOTE_POSITIVE
 from core.pose.rendering import HeadLooks, render_heads
 from core.pose.text import CAPTIONS, EXPRESSIONS, LIGHTS, TEMPLATES, caption_numbers
 from experiments.demo_clip.heads import draw_angles, draw_looks

@@ -10,7 +10,7 @@ import pytest
 
 from core.foreground.components import ComponentSet
 from core.foreground.mask_images import from_mask
-from core.foreground.pipeline import Picture
+from core.foreground.request import Picture
 from core.models.manager import ModelManager
 from core.settings import Settings
 from tests.fakes import COLOURS, FakeEncoder, fake_spec

@@ -13,18 +13,13 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from core.errors import InputError
-from core.foreground.evaluate import (
-    Evaluation,
-    evaluate,
-    figures_of,
-    intervals,
-    read_truth,
-    weighted_auroc_ap,
-)
+from core.foreground.evaluate import Evaluation, evaluate
 from core.foreground.masks import to_rle
-from core.foreground.pipeline import ForegroundRequest
+from core.foreground.metrics import figures_of, intervals, weighted_auroc_ap
 from core.foreground.prompts import PromptSet
+from core.foreground.request import ForegroundRequest
 from core.foreground.treatments import Treatment
+from core.foreground.truth import read_truth
 from core.types import Progress
 from tests.fakes import COLOURS
 

@@ -143,13 +143,13 @@ def test_without_a_prompt_is_what_scoring_without_it_gives(n_pos, n_neg, n_neutr
         np.testing.assert_allclose(explained.p_neg_without_BK[:, k], again.p_neg_sum_B, atol=1e-9)
 
 
-def test_what_would_change_is_said_in_words():
+def test_what_would_change_is_named():
     prompts = PromptSet(("a dog",), ("a texture", "sky"))
     logits = np.array([[0.0, 1.0, -5.0], [5.0, 0.0, 0.0]])
     scores = score(logits, 1.0, prompts)
     assert scores.multiplier_B.tolist() == [0.1, 2.0]
     explained = explain(scores)
-    assert explained.sentences(0, "box 3") == ['Without "a texture" box 3 becomes 2.0.']
+    assert explained.changes(0) == [("a texture", "negative", 2.0)]
     assert explained.changes(1) == [("a dog", "positive", 0.1)]
     assert explained.top(0, 1) == [1]
 

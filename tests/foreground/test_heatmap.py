@@ -11,6 +11,7 @@ import torch
 from open_clip.transformer import VisionTransformer
 
 from core.errors import InputError, OutOfMemory, Unsupported
+from core.foreground.encoding import FeatureCache
 from core.foreground.heatmap import (
     HEAT_METHODS,
     MAX_WINDOWS,
@@ -21,8 +22,9 @@ from core.foreground.heatmap import (
     unsupported_reason,
     windows_of,
 )
-from core.foreground.pipeline import FeatureCache, ForegroundRequest, Picture, foreground_map
+from core.foreground.pipeline import foreground_map
 from core.foreground.prompts import PromptSet
+from core.foreground.request import ForegroundRequest, Picture
 from core.models.catalogue import CATALOGUE
 from core.models.manager import ModelManager
 from core.models.open_clip import build, model_config

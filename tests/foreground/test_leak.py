@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from core.errors import Unsupported
 from core.foreground.annotations import from_boxes, from_json
 from core.foreground.leak import REPAINTS, LeakReport, mask_leak, repaint_outside
-from core.foreground.pipeline import ForegroundRequest, Picture
 from core.foreground.prompts import PromptSet
+from core.foreground.request import ForegroundRequest, Picture
 from core.foreground.treatments import TREATMENTS, Treatment, treat
 from core.types import Progress
 

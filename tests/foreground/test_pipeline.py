@@ -14,19 +14,11 @@ from PIL import Image
 from core.errors import Cancelled, InputError, Unsupported
 from core.foreground.annotations import from_boxes, from_json
 from core.foreground.components import ComponentSet
+from core.foreground.encoding import FeatureCache, seen_crop
 from core.foreground.mask_images import from_mask
-from core.foreground.pipeline import (
-    FeatureCache,
-    ForegroundRequest,
-    ForegroundResult,
-    Picture,
-    default_model,
-    foreground_map,
-    score_all,
-    score_foreground,
-    seen_crop,
-)
+from core.foreground.pipeline import ForegroundResult, foreground_map, score_all, score_foreground
 from core.foreground.prompts import PromptSet
+from core.foreground.request import ForegroundRequest, Picture, default_model
 from core.foreground.scoring import FIELDS, Rule
 from core.foreground.treatments import TREATMENTS, Treatment
 from core.models.manager import ModelManager

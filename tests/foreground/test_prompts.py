@@ -11,22 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.foreground.prompts import (
+from core.foreground.prompt_lists import (
     COCO_80,
     DEFAULT_NEGATIVE,
     DEFAULT_POSITIVE,
-    MAX_PROMPTS,
     NOTE_NEGATIVE,
     NOTE_POSITIVE,
     PRESETS,
-    PromptSet,
-    captions,
-    check,
-    parse,
     preset,
-    read,
-    render,
 )
+from core.foreground.prompts import MAX_PROMPTS, PromptSet, captions, check, parse, read, render
 
 
 def codes(notices) -> list[str]:

@@ -7,8 +7,8 @@ import pytest
 
 from core.errors import InputError
 from core.foreground.heatmap import HeatMap
-from core.foreground.pipeline import Picture
 from core.foreground.proposals import ProposalSettings, propose
+from core.foreground.request import Picture
 
 
 def covered(found, box, hw) -> float:
