@@ -29,6 +29,16 @@ TINY_WIDE: dict[str, Any] = {
     "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bicubic"},
 }
 
+TINY_RESNET: dict[str, Any] = {
+    "model_cfg": {
+        "embed_dim": 24,
+        "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2},
+    },
+    "preprocess_cfg": TINY["preprocess_cfg"],
+}
+"""A CLIP whose image tower has no patch tokens."""
+
 
 def build_reference(config: dict[str, Any], seed: int = 0) -> torch.nn.Module:
     """The model by a direct call of open_clip, random weights."""

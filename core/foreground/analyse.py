@@ -11,45 +11,23 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import Unsupported
 from ..types import Notice, Progress
 from .components import ComponentSet
 from .encoding import FeatureCache
 from .explain import Explanation, explain
-from .heatmap import DEFAULT_METHOD, HeatMap, HeatMethod, check_method
+from .heatmap import HeatMap
 from .leak import LeakReport, mask_leak
 from .pipeline import ForegroundResult, foreground_map, score_foreground
-from .request import ForegroundRequest, Picture
+from .request import Extras, ForegroundRequest, Picture
 from .words import Says
 
 if TYPE_CHECKING:
     from ..models.manager import ModelManager
 
 Item = TypeVar("Item")
-HeatWanted = Literal["for_proposals", "if_possible", "required"]
-
-
-@dataclass(frozen=True)
-class Extras:
-    """What is wanted beyond the scores.
-
-    Attributes:
-        heat: when to make a heat map: `for_proposals` only where no components are given; `if_possible` always; where
-            the model gives none, both go on without one and say so. `required` always, and raises.
-        heat_method: how the last block is read; see `heatmap.py`.
-        explain: what each prompt does to each component.
-        leak: how far each score depends on what lies outside the mask.
-    """
-
-    heat: HeatWanted = "for_proposals"
-    heat_method: HeatMethod = DEFAULT_METHOD
-    explain: bool = False
-    leak: bool = False
-
-    def __post_init__(self) -> None:
-        check_method(self.heat_method)
 
 
 @dataclass(frozen=True, eq=False)

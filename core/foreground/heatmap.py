@@ -18,27 +18,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from ..errors import InputError, OutOfMemory, Unsupported
+from ..errors import OutOfMemory, Unsupported
 from ..images.crops import Box, crop
 from ..messages import Message
 from ..models.device import is_out_of_memory
 from ..models.encoder import Encoder
-from ..words import Common
 from .prompts import PromptSet
+from .request import DEFAULT_METHOD, HeatMethod, check_method
 from .scoring import Mode, logits, softmax
 from .words import Says
 
 if TYPE_CHECKING:
     import torch
-
-HeatMethod = Literal["clearclip", "maskclip", "sclip", "naclip", "clip"]
-HEAT_METHODS: tuple[HeatMethod, ...] = ("clearclip", "maskclip", "sclip", "naclip", "clip")
-DEFAULT_METHOD: HeatMethod = "clearclip"
 
 MAX_WINDOWS = 16
 MAP_PX = 512  # longer side of a map; patches are far coarser
@@ -128,12 +124,6 @@ def dense_features(
         parts.append(torch.nn.functional.normalize(patches_BPD.float(), dim=-1).cpu().numpy())
         begin += batch_size
     return DenseFeatures(method, image_hw, windows, np.concatenate(parts), grid_hw)
-
-
-def check_method(method: str) -> None:
-    """Raises `InputError` for an unknown method."""
-    if method not in HEAT_METHODS:
-        raise InputError(Says.heat_method_unknown(name=method), next_step=Common.choose(names=", ".join(HEAT_METHODS)))
 
 
 def unsupported_reason(encoder: Encoder) -> Message | None:

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..images.crops import middle
-from ..models.catalogue import DEMO_MODEL
+from ..models.described import DEMO_MODEL
 from ..types import Notice, Progress, Reject
 from .components import Component, ComponentSet
 from .encoding import ComponentEncoder, FeatureCache, encode_prompts, encoder_key, require_text
-from .heatmap import DEFAULT_METHOD, HeatMap, HeatMethod, check_method, dense_features, heat_map
+from .heatmap import HeatMap, dense_features, heat_map
 from .prompts import check
-from .request import ForegroundRequest, Picture
+from .request import DEFAULT_METHOD, ForegroundRequest, HeatMethod, Picture, check_method
 from .scoring import FIELDS, Mode, Rule, Scores, add_fields, cosine_view, list_notices, ranking, score
 from .words import Says
 

@@ -1,4 +1,4 @@
-"""What is asked for: one picture and how its components are to be scored. No torch."""
+"""What is asked for: one picture, how its components are to be scored, what is wanted beyond the scores. No torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,10 @@ from .treatments import Treatment
 from .words import Says
 
 NOTE_MODEL = "open_clip_vit_b32_laion2b"
+HeatMethod = Literal["clearclip", "maskclip", "sclip", "naclip", "clip"]
+HEAT_METHODS: tuple[HeatMethod, ...] = ("clearclip", "maskclip", "sclip", "naclip", "clip")
+DEFAULT_METHOD: HeatMethod = "clearclip"
+HeatWanted = Literal["for_proposals", "if_possible", "required"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +81,33 @@ class ForegroundRequest:
             )
         if type(self.batch_size) is not int or not 1 <= self.batch_size <= 4096:
             raise InputError(Says.batch_size(value=self.batch_size))
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What is wanted beyond the scores.
+
+    Attributes:
+        heat: when to make a heat map: `for_proposals` only where no components are given; `if_possible` always; where
+            the model gives none, both go on without one and say so. `required` always, and raises.
+        heat_method: how the last block is read; see `heatmap.py`.
+        explain: what each prompt does to each component.
+        leak: how far each score depends on what lies outside the mask.
+    """
+
+    heat: HeatWanted = "for_proposals"
+    heat_method: HeatMethod = DEFAULT_METHOD
+    explain: bool = False
+    leak: bool = False
+
+    def __post_init__(self) -> None:
+        check_method(self.heat_method)
+
+
+def check_method(method: str) -> None:
+    """Raises `InputError` for an unknown method of making a heat map."""
+    if method not in HEAT_METHODS:
+        raise InputError(Says.heat_method_unknown(name=method), next_step=Common.choose(names=", ".join(HEAT_METHODS)))
 
 
 def default_model(weights_dir: Path) -> str:

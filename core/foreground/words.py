@@ -309,7 +309,6 @@ class Says(Vocabulary, package="foreground"):
 
     # ---- on the command line
     which_image = Template("Which image?", "哪张图片？")
-    usage = Template("{command} foreground --image P --output F", "{command} foreground --image P --output F")
     mask_or_components = Template("Give --mask or --components, not both.", "--mask 与 --components 只能提供其一。")
     extras_need_json = Template("--explain and --leak go into JSON.", "--explain 与 --leak 的结果写入 JSON。")
     add_json_output = Template("Add --output F.json or --json.", "请加上 --output F.json 或 --json。")

@@ -13,7 +13,6 @@ from open_clip.transformer import VisionTransformer
 from core.errors import InputError, OutOfMemory, Unsupported
 from core.foreground.encoding import FeatureCache
 from core.foreground.heatmap import (
-    HEAT_METHODS,
     MAX_WINDOWS,
     dense_features,
     heat_map,
@@ -24,7 +23,7 @@ from core.foreground.heatmap import (
 )
 from core.foreground.pipeline import foreground_map
 from core.foreground.prompts import PromptSet
-from core.foreground.request import ForegroundRequest, Picture
+from core.foreground.request import HEAT_METHODS, ForegroundRequest, Picture
 from core.models.catalogue import CATALOGUE
 from core.models.manager import ModelManager
 from core.models.open_clip import build, model_config

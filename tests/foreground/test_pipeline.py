@@ -285,7 +285,7 @@ def test_cancel_stops_between_batches(scene, fakes, fake_encoder):
 
 
 def test_cancel_is_seen_between_long_lists_of_captions(scene, things, fakes, fake_encoder, monkeypatch):
-    monkeypatch.setattr("core.foreground.pipeline.CAPTIONS_AT_ONCE", 2)
+    monkeypatch.setattr("core.foreground.encoding.CAPTIONS_AT_ONCE", 2)
     cancel = threading.Event()
     encode_texts = fake_encoder.encode_texts
 
