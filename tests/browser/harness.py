@@ -77,8 +77,13 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serve(*options: str, env: dict[str, str] | None = None, timeout_s: float = 90) -> Iterator[Server]:
-    """`python -m webapp --port FREE OPTIONS…`, from before its first answer to after its end."""
+def serve(
+    *options: str, env: dict[str, str] | None = None, timeout_s: float = 90, command: Sequence[str] = ()
+) -> Iterator[Server]:
+    """`python -m webapp --port FREE OPTIONS…`, from before its first answer to after its end.
+
+    `command`: what is run in place of `python -m webapp`.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         temp_dir = Path(folder) / "tmp"
@@ -86,7 +91,7 @@ def serve(*options: str, env: dict[str, str] | None = None, timeout_s: float = 9
         log_path = Path(folder) / "log.txt"
         with log_path.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-u", "-m", "webapp", "--port", str(port), *options],
+                [*(command or (sys.executable, "-u", "-m", "webapp")), "--port", str(port), *options],
                 cwd=REPO_DIR,
                 env={**os.environ, "TMPDIR": str(temp_dir), "HF_HUB_OFFLINE": "1", **(env or {})},
                 stdout=log,
