@@ -13,7 +13,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,21 +82,37 @@ def _swap_folder(draft: Path, target: Path) -> None:
 
 @contextmanager
 def only_one(target: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Whoever works on `target` works alone, among threads and processes; its lock is `TARGET.lock` beside it.
+    """Whoever works on `target` works alone, among threads and processes; its lock is `TARGET.lock` beside it, and
+    goes when the work is done.
 
     Yields:
         True; with `wait=False`, False at once where somebody else is at it. The lock goes with the process.
     """
-    lock = FileLock(target.with_name(target.name + ".lock"), thread_local=False)
-    try:
-        lock.acquire(timeout=-1 if wait else 0)
-    except Timeout:
-        yield False
-        return
+    path = target.with_name(target.name + ".lock")
+    held: list[int] = []
+    lock = FileLock(path, thread_local=False, on_acquired=held.append)
+    while True:
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            yield False
+            return
+        if _is_at(path, held.pop()):
+            break
+        lock.release()  # whoever held it removed the file: a lock on a file without a name keeps nobody out
     try:
         yield True
     finally:
+        with suppress(OSError):  # Windows removes no open file
+            path.unlink()
         lock.release()
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 # ---- tables ----

@@ -130,7 +130,7 @@ def listed(names: Sequence[object], most: int) -> Message:
 
 
 def reason_of(error: BaseException) -> Message:
-    """Why, in the words of the operating system or a library: `No such file or directory`."""
+    """Why, in the words of the operating system or a library, one line: `No such file or directory`."""
     if isinstance(error, OSError) and error.errno in errno.errorcode:
         name = errno.errorcode[error.errno]  # type: ignore[index]
         said = error.strerror or name
@@ -138,7 +138,9 @@ def reason_of(error: BaseException) -> Message:
     if isinstance(error, json.JSONDecodeError):
         problem = _fixed(error.msg, _JSON_ZH.get(error.msg, error.msg), "json.problem")
         return Pieces.json_error(problem=problem, line=error.lineno, column=error.colno, char=error.pos)
-    return english(error)
+    if len(error.args) == 1 and isinstance(error.args[0], Message):
+        return error.args[0]
+    return english((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 def _fixed(en: str, zh: str, code: str) -> Message:

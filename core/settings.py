@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPO_DIR = Path(__file__).resolve().parent.parent
+COMMAND = f"python -m {__package__}"
+"""How the command line is called, for messages: the wheel installs this package as `clip_workbench`."""
+
+# In the repository weights and runs lie beside the code. An installed package writes nothing among other packages.
+_HOME = REPO_DIR if __package__ == "core" else Path("~/.clip-workbench")
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,8 @@ class Settings:
     """What the library, the command line and the app are told.
 
     Attributes:
-        weights_dir: where weights are looked up and downloaded to.
-        runs_dir: root of the training runs that the Runs tab lists.
+        weights_dir: where weights are looked up and downloaded to; a leading `~` is the user's home.
+        runs_dir: root of the training runs that the Runs tab lists; likewise.
         device: default device, `auto | cpu | gpu | cuda:N | mps`.
         dtype: default dtype, `auto | fp32 | bf16 | fp16`.
         cpu_budget_bytes: memory all models on the CPU may take together; None: half of the machine's.
@@ -37,8 +42,8 @@ class Settings:
         web_limits: tighter limits for uploads by strangers.
     """
 
-    weights_dir: Path = REPO_DIR / "weights"
-    runs_dir: Path = REPO_DIR / "runs"
+    weights_dir: Path = _HOME / "weights"
+    runs_dir: Path = _HOME / "runs"
     device: str = "auto"
     dtype: str = "auto"
     cpu_budget_bytes: int | None = None
@@ -46,3 +51,7 @@ class Settings:
     idle_unload_s: float = 900.0
     limits: ImageLimits = ImageLimits()
     web_limits: ImageLimits = ImageLimits(max_pixels=40_000_000, max_file_bytes=32 * 2**20)
+
+    def __post_init__(self) -> None:
+        for name in ("weights_dir", "runs_dir"):
+            object.__setattr__(self, name, getattr(self, name).expanduser())

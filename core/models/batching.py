@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import Cancelled, OutOfMemory
+from ..messages import Message
 from ..types import Notice
 from ..words import Common
-from .device import dtype_name, is_out_of_memory
+from .device import cpu_dtype_name, dtype_name, is_out_of_memory, moved_to_cpu
 from .encoder import Encoder
-from .manager import Lease, ModelManager, cpu_dtype_name, moved_to_cpu
+from .manager import Lease, ModelManager
 from .words import Says
 
 if TYPE_CHECKING:
@@ -127,24 +128,24 @@ class BatchRunner:
         device = self.encoder.device
         if failed_batch_size > 1:
             self.batch_size = failed_batch_size // 2
-            self._note("oom_batch", f"out of memory on {device}, now {self.batch_size} images at a time.")
+            self._note("oom_batch", Says.batch_shrunk(model=self._model_id, device=device, count=self.batch_size))
             return
         if not self._made_room:
             self._made_room = True
             unloaded = self._manager.unload(device=device)
             if unloaded:
-                self._note("oom_unload", f"out of memory on {device}, unloaded {unloaded} unused model(s).")
+                self._note("oom_unload", Says.others_unloaded(model=self._model_id, device=device, count=unloaded))
                 return
         if device.type == "cpu":
             raise OutOfMemory(
-                Says.memory_ran_out_cpu_single(),
+                Says.memory_ran_out_cpu(),
                 where=self._model_id,
-                next_step=Says.choose_smaller_model_close_other(),
+                next_step=Says.choose_smaller(),
             )
         dtype = cpu_dtype_name(dtype_name(self.encoder.dtype))
         self._lease = None
         self._stack.close()
-        self.notices.append(moved_to_cpu(self._model_id, device, "It ran out of memory with a single image."))
+        self.notices.append(moved_to_cpu(self._model_id, device, Says.single_image_too_much()))
         self.batch_size, self._made_room = self._asked_batch_size, False
         self._borrow("cpu", dtype)
 
@@ -153,5 +154,5 @@ class BatchRunner:
         self._lease = self._stack.enter_context(lease)
         self.notices.extend(self._lease.notices)
 
-    def _note(self, code: str, text: str) -> None:
-        self.notices.append(Notice(code, f"{self._model_id}: {text}", self._model_id))
+    def _note(self, code: str, text: Message) -> None:
+        self.notices.append(Notice(code, text, self._model_id))

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ..errors import WeightsInvalid
+from ..messages import Message, listed, reason_of
 from .openai_clip import is_archive, read_archive
 from .words import Says
 
@@ -40,15 +41,15 @@ def read_state_dict(path: Path) -> StateDict:
         content = read_archive(path) if is_archive(path) else _read_pickle(path)
     except pickle.UnpicklingError as error:
         raise WeightsInvalid(
-            Says.file_holds_more_than_tensors(),
+            Says.more_than_tensors(),
             where=str(path),
-            next_step=Says.save_again_safetensors_fetch_anew(),
+            next_step=Says.save_as_safetensors(),
         ) from error
     except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, OSError) as error:
         raise WeightsInvalid(
-            Says.weight_file_cannot_read(error=_first_line(error)),
+            Says.weights_unreadable(error=reason_of(error)),
             where=str(path),
-            next_step=Says.delete_fetch_again(),
+            next_step=Says.delete_and_fetch(),
         ) from error
     return _unwrapped(content, path)
 
@@ -80,28 +81,11 @@ def materialise(
     module.eval().requires_grad_(False)
     expected = module.state_dict()
     state = {name: tensor for name, tensor in state.items() if name in expected or name not in ignored}
-    for name in optional:
-        if name in expected and name not in state:
-            state[name] = torch.zeros(expected[name].shape)
-    # torch adds the batch counters itself where an older file lacks them; nothing in evaluation reads them.
-    missing = [name for name in expected if name not in state and not name.endswith(".num_batches_tracked")]
-    unexpected = [name for name in state if name not in expected]
-    misshapen = [
-        f"{name} {tuple(state[name].shape)} instead of {tuple(expected[name].shape)}"
-        for name in expected
-        if name in state and state[name].shape != expected[name].shape
-    ]
-    if missing or unexpected or misshapen:
-        raise WeightsInvalid(
-            "The weight file does not fit the architecture: "
-            + "; ".join(
-                _listed(kind, names)
-                for kind, names in (("missing", missing), ("unexpected", unexpected), ("other shape", misshapen))
-                if names
-            ),
-            where=where,
-            next_step=Says.check_file_belongs_model_fetch(),
-        )
+    absent = [name for name in optional if name in expected and name not in state]
+    state |= {name: torch.zeros(expected[name].shape) for name in absent}
+    misfits = _misfits(state, expected)
+    if misfits:
+        raise WeightsInvalid(Says.weights_do_not_fit(misfits=misfits), where=where, next_step=Says.check_weights())
     kept = _kept_in_fp32(module)
     moved = {
         name: tensor.to(device, torch.float32 if name in kept else dtype)
@@ -112,6 +96,20 @@ def materialise(
     module.load_state_dict(moved, strict=True, assign=True)
     _fill_the_rest(module, build, device, dtype)
     return module
+
+
+def _misfits(state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> list[Message]:
+    """What of the file does not fit the architecture, a message for each kind."""
+    # torch adds the batch counters itself where an older file lacks them; nothing in evaluation reads them.
+    missing = [name for name in expected if name not in state and not name.endswith(".num_batches_tracked")]
+    unexpected = [name for name in state if name not in expected]
+    misshapen = [
+        Says.other_shape(name=name, found=tuple(state[name].shape), wanted=tuple(expected[name].shape))
+        for name in expected
+        if name in state and state[name].shape != expected[name].shape
+    ]
+    kinds = ((Says.missing_keys, missing), (Says.unexpected_keys, unexpected), (Says.misshapen_keys, misshapen))
+    return [says(count=len(names), names=listed(names, _NAMES_SHOWN)) for says, names in kinds if names]
 
 
 def size_bytes(module: torch.nn.Module) -> int:
@@ -132,10 +130,12 @@ def _unwrapped(content: object, path: Path) -> StateDict:
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
-        raise WeightsInvalid(Says.weight_file_holds_no_dictionary(), where=str(path))
+        raise WeightsInvalid(Says.no_dictionary(), where=str(path))
     strangers = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
     if strangers:
-        raise WeightsInvalid(Says.not_tensors(keys=_listed("entries", strangers)), where=str(path))
+        raise WeightsInvalid(
+            Says.not_tensors(count=len(strangers), names=listed(strangers, _NAMES_SHOWN)), where=str(path)
+        )
     prefix = "module." if all(str(name).startswith("module.") for name in content) else ""
     return {str(name).removeprefix(prefix): tensor for name, tensor in content.items()}
 
@@ -181,15 +181,3 @@ def _fill_the_rest(
         setattr(part, name, value.to(device))
     still = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
     assert not still, f"left without values: {still}"
-
-
-# --- words ----------------------------------------------------------------------------------------------------------
-
-
-def _listed(kind: str, names: list[str]) -> str:
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return f"{len(names)} {kind} ({', '.join(names[:_NAMES_SHOWN])}{more})"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

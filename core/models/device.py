@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import psutil
 
 from ..errors import DeviceUnavailable, InputError
+from ..messages import Message
 from ..settings import Settings
 from ..types import Notice
 from ..words import Common
@@ -66,7 +67,7 @@ def pick_device(name: str) -> torch.device:
     elif (numbered := re.fullmatch(r"cuda:(\d+)", wanted)) and int(numbered[1]) in _working_gpus():
         return torch.device("cuda", int(numbered[1]))
     raise DeviceUnavailable(
-        Says.device_not_available_machine(name=name),
+        Says.no_device(name=name),
         next_step=Common.choose_one(names=", ".join(device_names())),
     )
 
@@ -132,9 +133,9 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     if wanted == "auto":
         return torch.bfloat16 if has_bf16(device) else torch.float32
     if wanted not in DTYPE_NAMES:
-        raise InputError(Common.unknown_dtype(name=name), next_step=Says.choose_one_auto(names=", ".join(DTYPE_NAMES)))
+        raise InputError(Common.unknown_dtype(name=name), next_step=Says.choose_dtype(names=", ".join(DTYPE_NAMES)))
     if wanted == "fp16" and device.type == "cpu":
-        raise InputError(Says.fp16_cpu_many_times_slower(), next_step=Says.choose_bf16_fp32_auto())
+        raise InputError(Says.fp16_on_cpu(), next_step=Says.choose_cpu_dtype())
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[wanted]
 
 
@@ -151,10 +152,15 @@ def dtype_notices(dtype: torch.dtype, device: torch.device) -> list[Notice]:
         return [
             Notice(
                 "slow_dtype",
-                Says.cpu_no_bf16_instructions_bf16(),
+                Says.slow_bf16(),
             )
         ]
     return []
+
+
+def cpu_dtype_name(name: str) -> str:
+    """The dtype for work that moves to the CPU: the same, so that numbers stay comparable; fp32 for fp16."""
+    return "fp32" if name.strip().lower() == "fp16" else name
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -313,3 +319,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in OUT_OF_MEMORY_WORDS)
+
+
+def moved_to_cpu(model: str, device: torch.device, reason: Message) -> Notice:
+    """The notice of a move to the CPU."""
+    return Notice("oom_cpu", Says.moved_to_cpu(model=model, device=device, reason=reason), model)

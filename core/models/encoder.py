@@ -63,7 +63,7 @@ class Encoder(ABC):
     @property
     def logit_scale(self) -> float:
         """exp(logit_scale) of the checkpoint, clamped to 100 as in training. `Unsupported` without a text tower."""
-        raise Unsupported(Says.model_no_text_tower_hence(), where=self.spec.id)
+        raise Unsupported(Says.no_logit_scale(), where=self.spec.id)
 
     @abstractmethod
     def preprocess(self, rgb_HWC: np.ndarray) -> torch.Tensor:
@@ -87,4 +87,4 @@ class Encoder(ABC):
 
     def patch_tokens(self, pixels_BCHW: torch.Tensor) -> PatchTokens:
         """Projected patch tokens. Raises `Unsupported` where the architecture has none."""
-        raise Unsupported(Says.architecture_no_patch_tokens(), where=self.spec.id, next_step=Says.choose_vit())
+        raise Unsupported(Says.no_patch_tokens(), where=self.spec.id, next_step=Says.choose_vit())

@@ -10,18 +10,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import httpx
 
+from .. import files
 from ..errors import InputError, NetworkUnavailable, WeightsInvalid, WorkbenchError
+from ..messages import Message, reason_of
 from .spec import ModelSpec
 from .weights import fetch_command, locate
 from .words import Says
@@ -37,7 +37,7 @@ OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Source:
+class Download:
     """One file to download: where from, where to, and what is known of it beforehand.
 
     `sha256_prefix` is the hash, or its beginning, where the address itself carries it (OpenAI's and PyTorch's do).
@@ -48,20 +48,20 @@ class Source:
     sha256_prefix: str = ""
 
 
-def sources_of(spec: ModelSpec, weights_dir: Path, hub_url: str = HUB_URL) -> list[Source]:
+def downloads_of(spec: ModelSpec, weights_dir: Path, hub_url: str = HUB_URL) -> list[Download]:
     """Where a model's weights can be had, in the order tried; empty for a model that is not downloaded.
 
     Its own address where it has one, then the hub's `.safetensors`, then the hub's `.bin`.
     """
-    sources = []
+    downloads = []
     targets = [weights_dir / spec.folder / name for name in spec.files]
     if spec.url:
-        sources.append(Source(spec.url, targets[0], _known_hash(spec.url)))
+        downloads.append(Download(spec.url, targets[0], _known_hash(spec.url)))
         targets = [weights_dir / place for place in spec.elsewhere]
     if spec.hub_id:
         hub = f"{hub_url.rstrip('/')}/{spec.hub_id}/resolve/main"
-        sources += [Source(f"{hub}/{target.name}", target) for target in targets]
-    return sources
+        downloads += [Download(f"{hub}/{target.name}", target) for target in targets]
+    return downloads
 
 
 def fetch(
@@ -88,23 +88,23 @@ def fetch(
     if here is not None:
         return here
     first_problem: NetworkUnavailable | None = None
-    for source in sources_of(spec, weights_dir, hub_url):
+    for source in downloads_of(spec, weights_dir, hub_url):
         try:
             return download(source, on_progress, seconds_between_tries=seconds_between_tries)
         except NetworkUnavailable as error:
             first_problem = first_problem or error
     if first_problem is None:
-        raise InputError(Says.model_not_downloaded(), where=spec.id, next_step=fetch_command(spec))
+        raise InputError(Says.nothing_to_download(), where=spec.id, next_step=fetch_command(spec))
     raise first_problem
 
 
 def download(
-    source: Source,
+    source: Download,
     on_progress: OnProgress | None = None,
     *,
     seconds_between_tries: float = _SECONDS_BETWEEN_TRIES,
 ) -> Path:
-    """`fetch` for one `Source`."""
+    """`fetch` for one `Download`."""
     target = source.target
     if target.is_file():
         return target
@@ -112,14 +112,13 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorkbenchError(
-            Says.folder_cannot_made(error=error), where=str(target.parent), next_step=Says.choose_another_weights_dir()
+            Says.folder_not_made(error=reason_of(error)), where=str(target.parent), next_step=Says.choose_weights_dir()
         ) from error
-    with _only_one(target):
-        if target.is_file():  # another process was quicker
-            return target
-        part = target.with_name(target.name + ".part")
-        _receive(source, part, on_progress or (lambda done, total: None), seconds_between_tries)
-        _verify_and_name(source, part)
+    with files.only_one(target):  # two downloads of one file would mix their bytes
+        if not target.is_file():  # another process may have been quicker
+            part = target.with_name(target.name + ".part")
+            _receive(source, part, on_progress or (lambda done, total: None), seconds_between_tries)
+            _verify_and_name(source, part)
     return target
 
 
@@ -135,7 +134,7 @@ def recorded_sha256(path: Path) -> str | None:
 # --- receiving ------------------------------------------------------------------------------------------------------
 
 
-def _receive(source: Source, part: Path, on_progress: OnProgress, seconds_between_tries: float) -> None:
+def _receive(source: Download, part: Path, on_progress: OnProgress, seconds_between_tries: float) -> None:
     """Fills `part`, going on where it ends; a broken connection is tried again as long as bytes keep coming."""
     tries_left = _TRIES
     with httpx.Client(follow_redirects=True, timeout=_TIMEOUT) as client:
@@ -144,30 +143,30 @@ def _receive(source: Source, part: Path, on_progress: OnProgress, seconds_betwee
             try:
                 if _receive_once(client, source, part, on_progress):
                     return
-                problem: Exception | str = "the connection closed before the end"
+                problem = Says.closed_early()
             except httpx.HTTPStatusError as error:
                 if error.response.status_code < 500:
-                    raise _unavailable(source, f"the server answered {error.response.status_code}") from error
-                problem = error
+                    raise _unavailable(source, Says.server_answered(status=error.response.status_code)) from error
+                problem = reason_of(error)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                problem = error
+                problem = reason_of(error)
                 tries_left -= 2  # most likely no network: once more, then say so
             except (httpx.TransportError, httpx.TooManyRedirects) as error:
-                problem = error
+                problem = reason_of(error)
             except OSError as error:
                 raise WorkbenchError(
-                    Says.file_cannot_written(error=error),
+                    Says.file_not_written(error=reason_of(error)),
                     where=str(part),
-                    next_step=Says.make_room_disk_fetch_again(),
+                    next_step=Says.make_room_and_fetch(),
                 ) from error
             came_bytes = (part.stat().st_size if part.exists() else 0) - before_bytes
             tries_left = _TRIES if came_bytes > 0 else tries_left - 1
             if tries_left <= 0:
-                raise _unavailable(source, str(problem) or type(problem).__name__)
+                raise _unavailable(source, problem)
             time.sleep(seconds_between_tries)
 
 
-def _receive_once(client: httpx.Client, source: Source, part: Path, on_progress: OnProgress) -> bool:
+def _receive_once(client: httpx.Client, source: Download, part: Path, on_progress: OnProgress) -> bool:
     """One request. True when the file is complete."""
     note = _Note.read(part)
     have_bytes = part.stat().st_size if part.exists() else 0
@@ -225,9 +224,9 @@ def _check_room(part: Path, needed_bytes: int) -> None:
     free_bytes = shutil.disk_usage(part.parent).free
     if needed_bytes > free_bytes:
         raise WorkbenchError(
-            Says.gb_still_come_gb_free(needed=needed_bytes / 1e9, free=free_bytes / 1e9),
+            Says.no_room(needed=needed_bytes / 1e9, free=free_bytes / 1e9),
             where=str(part.parent),
-            next_step=Says.make_room_choose_another_weights(),
+            next_step=Says.make_room(),
         )
 
 
@@ -253,34 +252,34 @@ class _Note:
 
     def write(self, part: Path) -> None:
         content = {"etag": self.etag, "total_bytes": self.total_bytes, "sha256": self.sha256}
-        self.path(part).write_text(json.dumps(content), encoding="utf-8")
+        files.write(self.path(part), json.dumps(content))
 
 
 # --- at the end -----------------------------------------------------------------------------------------------------
 
 
-def _verify_and_name(source: Source, part: Path) -> None:
+def _verify_and_name(source: Download, part: Path) -> None:
     digest = hashlib.sha256()
     with part.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     sha256 = digest.hexdigest()
-    expected = {
-        "the address": source.sha256_prefix,
-        "the hub": _Note.read(part).sha256,
-        f"{_sidecar(source.target).name}, written before": recorded_sha256(source.target) or "",
-    }
-    for who, known in expected.items():
+    expected = (
+        (Says.the_address(), source.sha256_prefix),
+        (Says.the_hub(), _Note.read(part).sha256),
+        (Says.written_before(name=_sidecar(source.target).name), recorded_sha256(source.target) or ""),
+    )
+    for who, known in expected:
         if not sha256.startswith(known):
             part.unlink()
             _Note.path(part).unlink(missing_ok=True)
             raise WeightsInvalid(
-                Says.file_came_sha256_but_says(found=sha256[:16], source=who, expected=known[:16]),
+                Says.other_sha256(found=sha256[:16], source=who, expected=known[:16]),
                 where=source.url,
-                next_step=Says.fetch_again_if_file_changed(path=_sidecar(source.target)),
+                next_step=Says.fetch_changed_file(path=_sidecar(source.target)),
             )
     part.replace(source.target)
-    _sidecar(source.target).write_text(f"{sha256}  {source.target.name}\n", encoding="utf-8")
+    files.write(_sidecar(source.target), f"{sha256}  {source.target.name}\n")
     _Note.path(part).unlink(missing_ok=True)
 
 
@@ -295,37 +294,9 @@ def _known_hash(url: str) -> str:
     return whole.group(1) if whole else first_digits.group(1) if first_digits else ""
 
 
-def _unavailable(source: Source, problem: str) -> NetworkUnavailable:
+def _unavailable(source: Download, problem: Message) -> NetworkUnavailable:
     return NetworkUnavailable(
         Says.download_failed(problem=problem),
         where=source.url,
-        next_step=Says.fetch_again_download_address_elsewhere(path=source.target),
+        next_step=Says.fetch_or_place(path=source.target),
     )
-
-
-@contextlib.contextmanager
-def _only_one(target: Path) -> Iterator[None]:
-    """Two downloads of one file would mix their bytes: the second waits for the first, in any process."""
-    lock_path = target.with_name(target.name + ".lock")
-    while True:
-        lock = lock_path.open("w")
-        _wait_for(lock)
-        # whoever held it removed the file: a lock on a file that has no name any more keeps nobody out
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(lock.fileno()), lock_path.stat()):
-                break
-        lock.close()
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # Windows removes no open file
-            lock_path.unlink()
-        lock.close()
-
-
-def _wait_for(lock: IO[str]) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such lock; two downloads at once are then the user's doing
-        return
-    fcntl.flock(lock, fcntl.LOCK_EX)

@@ -6,20 +6,9 @@ Read `ModelManager._obtain` first: it is the life of one request.
                ▲                                              │
                └────── a model turned out larger than thought ┘
 
-What holds whenever the lock is free, for every device:
-
-* The sizes of all entries together (measured when loaded, estimated or remembered while loading) are at most the
-  budget. A model that turns out larger than its estimate stays only if idle models can make up for it; otherwise it is
-  dropped, its true size is remembered, and the request queues for that.
-* A pinned model (one that a granted request holds) is never unloaded. The least recently used idle one goes first.
-* There is at most one entry for each key, so one load however many ask; those who share a load that fails all get its
-  error, and the next request tries again. Loads run one at a time, without the lock: building a network touches
-  process-wide torch state, and two loads would share one disk.
-* Newcomers enter in the order in which they came, device by device, even for a model that is loaded: otherwise a
-  stream of small requests could keep a large one out for ever. A job that holds a lease goes before all newcomers (they
-  wait for its end), so it can ask for the same model again, or for another, without waiting for them.
-* A request takes all its models at once. If a job still asks for more while it holds some, and jobs so wait for each
-  other, the youngest such request is refused.
+`ledger` keeps the books of this and says what always holds. Loads run one at a time, without the lock: building a
+network touches process-wide torch state, and two loads would share one disk. Those who share a load that fails all get
+its error, and the next request tries again.
 
 A job is known by its `cancel` event, or without one by its thread: share no event between jobs.
 """
@@ -34,24 +23,25 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ..errors import BudgetExceeded, Cancelled, InputError, OutOfMemory
+from ..errors import Cancelled, InputError, OutOfMemory
 from ..settings import Settings
 from ..types import ModelStatus, Notice
 from . import catalogue, weights
 from .device import (
-    DTYPE_BYTES,
     Memory,
     SystemMemory,
+    cpu_dtype_name,
     dtype_name,
     dtype_notices,
     is_out_of_memory,
+    moved_to_cpu,
     pick_device,
     pick_dtype,
 )
 from .encoder import Encoder
+from .ledger import Entry, Key, Ledger, Request
 from .spec import ModelSpec
 from .text_cache import TextCache
 from .words import Says
@@ -83,46 +73,6 @@ class Lease:
 
     def _end(self) -> None:
         self._encoder = None  # a forgotten lease must not keep an evicted model in memory
-
-
-class _Key(NamedTuple):
-    """What makes two loaded models different. `file_state` changes when another file takes the weights' place."""
-
-    model_id: str
-    device: str
-    dtype: str
-    file_state: tuple[int, int] | None
-
-
-@dataclass(eq=False)
-class _Entry:
-    """A model that is loaded, or room reserved for one."""
-
-    key: _Key
-    spec: ModelSpec
-    device: torch.device
-    dtype: torch.dtype
-    size_bytes: int
-    last_used_s: float
-    state: str = "loading"  # loading | ready; failed, and then no longer in the table
-    claimed: bool = False  # a thread is at work on the load
-    encoder: Encoder | None = None
-    load_s: float = 0.0
-    error: Exception | None = None
-
-
-@dataclass(eq=False)
-class _Request:
-    """One call of `lease_many`. It is in the queue, or granted (and holds its entries), or done."""
-
-    job: object
-    device: torch.device
-    dtype: torch.dtype
-    keys: list[_Key]  # as asked for; may repeat
-    specs: dict[_Key, ModelSpec]
-    ticket: int = 0  # its place in the queue
-    entries: dict[_Key, _Entry] = field(default_factory=dict)
-    found_loaded: set[_Key] = field(default_factory=set)
 
 
 class ModelManager:
@@ -160,10 +110,7 @@ class ModelManager:
         self._clock = clock
 
         self._changed = threading.Condition()  # guards everything below; notified when somebody may go on
-        self._entries: dict[_Key, _Entry] = {}  # least recently used first
-        self._queue: list[_Request] = []
-        self._granted: list[_Request] = []
-        self._measured_bytes: dict[_Key, int] = {}
+        self._ledger = Ledger(self._memory, clock)
         self._tickets = itertools.count()
         self._load_running = False
         self._closed = False
@@ -205,7 +152,7 @@ class ModelManager:
             Cancelled: `cancel` was set, or the manager was closed.
         """
         if not model_ids:
-            raise InputError(Says.no_model_named(), next_step=Says.name_least_one_python_m())
+            raise InputError(Says.no_model_named(), next_step=Says.name_one())
         device = self.settings.device if device.strip().lower() == "auto" else device
         dtype = self.settings.dtype if dtype.strip().lower() == "auto" else dtype
         request, notices = self._obtain_or_move(model_ids, device, dtype, cancel)
@@ -230,11 +177,11 @@ class ModelManager:
                     dtype=entry.key.dtype,
                     state=entry.state,
                     size_bytes=entry.size_bytes,
-                    leases=self._pins(entry),
+                    leases=self._ledger.pins(entry),
                     load_s=entry.load_s,
                     last_used_s_ago=max(0.0, now_s - entry.last_used_s),
                 )
-                for entry in reversed(self._entries.values())
+                for entry in reversed(self._ledger.entries.values())
             ]
 
     def unload(self, model_id: str | None = None, device: torch.device | None = None) -> int:
@@ -242,10 +189,10 @@ class ModelManager:
         with self._changed:
             idle = [
                 entry
-                for entry in self._idle()
+                for entry in self._ledger.idle()
                 if model_id in (None, entry.key.model_id) and device in (None, entry.device)
             ]
-            self._evict(idle)
+            self._ledger.evict(idle)
             return len(idle)
 
     def release_memory(self, device: torch.device) -> None:
@@ -256,14 +203,14 @@ class ModelManager:
         """Release every waiter with `Cancelled` and unload everything; models in use go when they are given back."""
         with self._changed:
             self._closed = True
-            self._evict(self._idle())
+            self._ledger.evict(self._ledger.idle())
             self._changed.notify_all()
 
     # ---- the life of a request ----
 
     def _obtain_or_move(
         self, model_ids: Sequence[str], device: str, dtype: str, cancel: threading.Event | None
-    ) -> tuple[_Request, list[Notice]]:
+    ) -> tuple[Request, list[Notice]]:
         """Obtain the models on the device named, or on the CPU if an accelerator has no room for them."""
         request = self._request(model_ids, self._choose_device(model_ids, device), dtype, cancel)
         try:
@@ -278,30 +225,31 @@ class ModelManager:
         self._obtain(request, cancel)
         return request, [moved, *dtype_notices(request.dtype, request.device)]
 
-    def _obtain(self, request: _Request, cancel: threading.Event | None) -> None:
+    def _obtain(self, request: Request, cancel: threading.Event | None) -> None:
         """Return when every model of the request is loaded and pinned; raise with nothing held."""
         try:
             with self._changed:
                 request.ticket = next(self._tickets)
-                self._queue.append(request)
+                self._ledger.queue.append(request)
             while (entry := self._next_to_load(request, cancel)) is not None:
                 self._load(entry)
         except BaseException:
             self._give_back(request)
             raise
 
-    def _next_to_load(self, request: _Request, cancel: threading.Event | None) -> _Entry | None:
+    def _next_to_load(self, request: Request, cancel: threading.Event | None) -> Entry | None:
         """Wait for the request's turn. Returns a model to load, claimed for this thread; None when all are ready."""
         with self._changed:
             while True:
                 if self._closed:
-                    raise Cancelled(Says.model_manager_closed())
+                    raise Cancelled(Says.manager_closed())
                 if cancel is not None and cancel.is_set():
-                    raise Cancelled(Says.stopped_while_waiting_model())
-                if request in self._queue:
-                    self._refuse_the_impossible(request)
-                    if self._may_enter(request):
-                        self._enter(request)
+                    raise Cancelled(Says.stopped_waiting())
+                if request in self._ledger.queue:
+                    self._ledger.refuse_the_impossible(request)
+                    if self._ledger.may_enter(request):
+                        self._ledger.enter(request)
+                        self._changed.notify_all()
                         continue
                 else:
                     states = {entry.state for entry in request.entries.values()}
@@ -316,19 +264,19 @@ class ModelManager:
                         return unclaimed[0]
                 self._changed.wait(CANCEL_POLL_S if cancel is not None else None)
 
-    def _give_back(self, request: _Request) -> None:
+    def _give_back(self, request: Request) -> None:
         """End a request, whatever state it is in."""
         with self._changed:
-            self._leave(request)
-            if request in self._queue:
-                self._queue.remove(request)
+            self._ledger.leave(request)
+            if request in self._ledger.queue:
+                self._ledger.queue.remove(request)
             if self._closed:
-                self._evict(self._idle())
+                self._ledger.evict(self._ledger.idle())
             self._changed.notify_all()
 
     # ---- loading; called without the lock ----
 
-    def _load(self, entry: _Entry) -> None:
+    def _load(self, entry: Entry) -> None:
         """Load a claimed entry and let everyone know how it went."""
         encoder: Encoder | None = None
         error: Exception | None = None
@@ -346,10 +294,10 @@ class ModelManager:
                     self._settle(entry, encoder)
                 elif error is not None:
                     entry.state, entry.error = "failed", error
-                    del self._entries[entry.key]
+                    del self._ledger.entries[entry.key]
                 self._changed.notify_all()
 
-    def _load_or_make_room(self, entry: _Entry) -> Encoder:
+    def _load_or_make_room(self, entry: Entry) -> Encoder:
         """Load; when memory runs out in spite of the budget, unload what is idle and try once more."""
         for _attempt in range(2):
             try:
@@ -363,169 +311,23 @@ class ModelManager:
             if unloaded == 0:
                 break
         raise OutOfMemory(
-            Says.memory_ran_out_while_model(device=entry.key.device),
+            Says.memory_ran_out_loading(device=entry.key.device),
             where=entry.key.model_id,
-            next_step=Says.choose_smaller_model_device_cpu(),
+            next_step=Says.choose_smaller_or_cpu(),
         )
 
-    # ---- everything below is called with the lock held ----
-
-    def _settle(self, entry: _Entry, encoder: Encoder) -> None:
+    def _settle(self, entry: Entry, encoder: Encoder) -> None:
         """Replace the estimate by the truth, and keep the model if the truth has room."""
-        self._measured_bytes[entry.key] = entry.size_bytes = encoder.size_bytes
-        self._make_room(entry.device, 0, keep=())
-        if self._used_bytes(entry.device) <= self._memory.budget_bytes(entry.device):
+        self._ledger.measured_bytes[entry.key] = entry.size_bytes = encoder.size_bytes
+        self._ledger.make_room(entry.device, 0, keep=())
+        if self._ledger.used_bytes(entry.device) <= self._memory.budget_bytes(entry.device):
             entry.state, entry.encoder = "ready", encoder
             self._start_janitor()
         else:
-            del self._entries[entry.key]
-            for request in [granted for granted in self._granted if entry in granted.entries.values()]:
-                self._leave(request)
-                self._queue.append(request)  # at its old place, which its ticket says
-
-    def _may_enter(self, request: _Request) -> bool:
-        """Whether it is the request's turn and there is room, if idle models leave."""
-        if not self._fits(request, self._holders()):
-            return False
-        if request.job in self._holders():
-            return True
-        return not any(
-            other.job in self._holders() or other.ticket < request.ticket
-            for other in self._queue
-            if other.device == request.device
-        )
-
-    def _enter(self, request: _Request) -> None:
-        """Make room, reserve what is missing, pin everything."""
-        missing = [key for key in request.specs if key not in self._entries]
-        self._make_room(request.device, sum(self._size_bytes(request, key) for key in missing), keep=request.specs)
-        for key, spec in request.specs.items():
-            entry = self._entries.pop(key, None) or _Entry(
-                key, spec, request.device, request.dtype, self._size_bytes(request, key), self._clock()
-            )
-            if entry.state == "ready":
-                request.found_loaded.add(key)
-            self._entries[key] = request.entries[key] = entry  # to the end: used last
-        self._queue.remove(request)
-        self._granted.append(request)
-        self._changed.notify_all()
-
-    def _leave(self, request: _Request) -> None:
-        """Unpin a request's entries; a reservation that nobody waits for any more goes with it."""
-        if request in self._granted:
-            self._granted.remove(request)
-        for key, entry in request.entries.items():
-            if self._entries.get(key) is entry:
-                entry.last_used_s = self._clock()
-                self._entries[key] = self._entries.pop(key)
-                if entry.state == "loading" and not entry.claimed and self._pins(entry) == 0:
-                    del self._entries[key]
-        request.entries.clear()
-        request.found_loaded.clear()
-
-    def _refuse_the_impossible(self, request: _Request) -> None:
-        """Raise `BudgetExceeded` if the request could wait for ever."""
-        budget_bytes = self._memory.budget_bytes(request.device)
-        wanted_bytes = sum(self._size_bytes(request, key) for key in request.specs)
-        names = ", ".join(key.model_id for key in request.specs)
-        if wanted_bytes > budget_bytes:
-            raise BudgetExceeded(
-                f"{_gib(wanted_bytes)} of models do not fit the {_gib(budget_bytes)} that models may take on "
-                f"{request.device}.",
-                where=names,
-                next_step=Says.choose_fewer_smaller_models_bf16(),
-            )
-        deadlocked = self._deadlocked()
-        if deadlocked and request is max(deadlocked, key=lambda other: other.ticket):
-            raise BudgetExceeded(
-                Says.there_no_room_beside_models(device=request.device),
-                where=names,
-                next_step=Says.ask_all_models_job_once(),
-            )
-
-    def _deadlocked(self) -> list[_Request]:
-        """Requests of jobs that wait for each other: each holds models, and needs the room that another's take.
-
-        Jobs that do not wait are taken to end some day; then any waiting job that fits can go on and end, and so forth.
-        """
-        holders = self._holders()
-        waiting = [request for request in self._queue if request.job in holders]
-        while True:
-            waiting_jobs = {request.job for request in waiting}
-            able = [request for request in waiting if self._fits(request, waiting_jobs)]
-            if not able:
-                return waiting
-            waiting = [request for request in waiting if request not in able]
-
-    def _fits(self, request: _Request, jobs: set[object]) -> bool:
-        """Whether the request would have room beside what these jobs hold."""
-        kept = {
-            entry.key: entry.size_bytes
-            for granted in self._granted
-            if granted.job in jobs
-            for entry in granted.entries.values()
-            if entry.device == request.device and self._entries.get(entry.key) is entry
-        }
-        wanted = {key: self._size_bytes(request, key) for key in request.specs}
-        return sum({**wanted, **kept}.values()) <= self._memory.budget_bytes(request.device)
-
-    def _holders(self) -> set[object]:
-        return {request.job for request in self._granted}
-
-    def _pins(self, entry: _Entry) -> int:
-        return sum(entry in request.entries.values() for request in self._granted)
-
-    def _idle(self) -> list[_Entry]:
-        """Loaded models that nobody holds, the least recently used first."""
-        return [entry for entry in self._entries.values() if entry.state == "ready" and self._pins(entry) == 0]
-
-    def _used_bytes(self, device: torch.device) -> int:
-        return sum(entry.size_bytes for entry in self._entries.values() if entry.device == device)
-
-    def _size_bytes(self, request: _Request, key: _Key) -> int:
-        """What a model takes: as it is loaded now, as it was measured before, or as its parameters suggest."""
-        if key in self._entries:
-            return self._entries[key].size_bytes
-        estimate_bytes = int(request.specs[key].params_m * 1e6) * DTYPE_BYTES[key.dtype]
-        return self._measured_bytes.get(key, estimate_bytes)
-
-    def _make_room(self, device: torch.device, needed_bytes: int, keep: Sequence[_Key] | dict[_Key, ModelSpec]) -> None:
-        """Unload idle models, the least recently used first, until the budget and the device itself have room.
-
-        The budget binds. The memory that is really free may be short because of other programs, which no waiting
-        mends: then everything idle goes, and the load is tried.
-        """
-        evictable = [entry for entry in self._idle() if entry.device == device and entry.key not in keep]
-        evicted = []
-        budget_bytes = self._memory.budget_bytes(device)
-        while evictable and self._used_bytes(device) + needed_bytes > budget_bytes:
-            evicted.append(evictable.pop(0))
-            self._drop(evicted[-1])
-        while evictable and needed_bytes and self._free_bytes(device) < needed_bytes:
-            evicted.append(evictable.pop(0))
-            self._drop(evicted[-1])
-        if evicted:
-            self._memory.release(device)
-
-    def _free_bytes(self, device: torch.device) -> float:
-        """Memory really free on the device, less what loads under way are going to take."""
-        free_bytes = self._memory.free_bytes(device)
-        if free_bytes is None:
-            return float("inf")
-        reserved_bytes = sum(
-            e.size_bytes for e in self._entries.values() if e.device == device and e.state == "loading"
-        )
-        return free_bytes - reserved_bytes
-
-    def _evict(self, entries: list[_Entry]) -> None:
-        for entry in entries:
-            self._drop(entry)
-        for device in {entry.device for entry in entries}:
-            self._memory.release(device)
-
-    def _drop(self, entry: _Entry) -> None:
-        entry.encoder = None
-        del self._entries[entry.key]
+            del self._ledger.entries[entry.key]
+            for request in [granted for granted in self._ledger.granted if entry in granted.entries.values()]:
+                self._ledger.leave(request)
+                self._ledger.queue.append(request)  # at its old place, which its ticket says
 
     # ---- idle models ----
 
@@ -534,7 +336,7 @@ class ModelManager:
         idle_s = self.settings.idle_unload_s
         if idle_s > 0:
             now_s = self._clock()
-            self._evict([entry for entry in self._idle() if now_s - entry.last_used_s >= idle_s])
+            self._ledger.evict([entry for entry in self._ledger.idle() if now_s - entry.last_used_s >= idle_s])
 
     def _start_janitor(self) -> None:
         """A daemon thread that unloads idle models while nobody calls; it lives as long as models are loaded."""
@@ -544,9 +346,9 @@ class ModelManager:
 
     def _keep_tidy(self) -> None:
         with self._changed:
-            while self._entries and not self._closed:
+            while self._ledger.entries and not self._closed:
                 self._unload_idle()
-                ages_s = [self._clock() - entry.last_used_s for entry in self._idle()]
+                ages_s = [self._clock() - entry.last_used_s for entry in self._ledger.idle()]
                 self._changed.wait(max(0.01, self.settings.idle_unload_s - max(ages_s, default=0.0)))
             self._janitor = None
 
@@ -559,7 +361,7 @@ class ModelManager:
             with self._changed:
                 homes = Counter(
                     entry.device
-                    for entry in self._entries.values()
+                    for entry in self._ledger.entries.values()
                     if entry.device.type == "cuda" and entry.key.model_id in model_ids
                 )
             if homes:
@@ -568,12 +370,12 @@ class ModelManager:
 
     def _request(
         self, model_ids: Sequence[str], device: torch.device, dtype: str, cancel: threading.Event | None
-    ) -> _Request:
+    ) -> Request:
         torch_dtype = pick_dtype(dtype, device)
         specs = [self.find(model_id) for model_id in model_ids]
-        keys = [_Key(spec.id, str(device), dtype_name(torch_dtype), self._file_state(spec)) for spec in specs]
+        keys = [Key(spec.id, str(device), dtype_name(torch_dtype), self._file_state(spec)) for spec in specs]
         job = cancel if cancel is not None else threading.get_ident()
-        return _Request(job, device, torch_dtype, keys, dict(zip(keys, specs, strict=True)))
+        return Request(job, device, torch_dtype, keys, dict(zip(keys, specs, strict=True)))
 
     def _file_state(self, spec: ModelSpec) -> tuple[int, int] | None:
         """(mtime_ns, bytes) of the weight file: a file that was replaced is another model. None where there is none."""
@@ -584,20 +386,10 @@ class ModelManager:
             stat = None
         return None if stat is None else (stat.st_mtime_ns, stat.st_size)
 
-    def _lease_of(self, request: _Request, key: _Key, notices: list[Notice]) -> Lease:
+    def _lease_of(self, request: Request, key: Key, notices: list[Notice]) -> Lease:
         entry = request.entries[key]
         assert entry.encoder is not None, "a granted request holds loaded models"
         return Lease(entry.encoder, 0.0 if key in request.found_loaded else entry.load_s, list(notices))
-
-
-def moved_to_cpu(model: str, device: torch.device, reason: str) -> Notice:
-    """The notice of a move to the CPU."""
-    return Notice("oom_cpu", Says.moved_cpu(model=model, device=device, reason=reason), model)
-
-
-def cpu_dtype_name(name: str) -> str:
-    """The dtype for work that moves to the CPU: the same, so that numbers stay comparable; fp32 for fp16."""
-    return "fp32" if name.strip().lower() == "fp16" else name
 
 
 def _copy_of(error: Exception) -> Exception:
@@ -606,7 +398,3 @@ def _copy_of(error: Exception) -> Exception:
         return copy.copy(error)
     except Exception:  # of a class that cannot be copied
         return error
-
-
-def _gib(size_bytes: int) -> str:
-    return f"{size_bytes / 2**30:.2f} GiB"

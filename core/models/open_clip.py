@@ -26,12 +26,12 @@ from open_clip.transformer import text_global_pool
 from torchvision.transforms import Compose
 
 from ..errors import WeightsInvalid
+from ..messages import reason_of
 from ..types import Notice
-from .catalogue import OPEN_CLIP_CONFIG
 from .checkpoint import materialise, read_state_dict
 from .module_encoder import ModuleEncoder
 from .openai_clip import ARCHIVE_NUMBERS
-from .spec import ModelSpec, Preprocessing
+from .spec import OPEN_CLIP_CONFIG, ModelSpec, Preprocessing
 from .words import Says
 
 MAX_LOGIT_SCALE = 100.0  # CLIP's training clamps it there
@@ -78,7 +78,7 @@ def build(config: dict[str, Any]) -> torch.nn.Module:
     try:
         return (open_clip.CustomTextCLIP if custom_text else open_clip.CLIP)(**config)
     except (TypeError, AssertionError, RuntimeError, ValueError) as error:
-        raise WeightsInvalid(Says.open_clip_cannot_build_configuration(error=error), where=OPEN_CLIP_CONFIG) from error
+        raise WeightsInvalid(Says.open_clip_cannot_build(error=reason_of(error)), where=OPEN_CLIP_CONFIG) from error
 
 
 def reference_transform(preprocessing: Preprocessing) -> Compose:
@@ -199,9 +199,7 @@ class OpenClipEncoder(ModuleEncoder):
                 notices.append(
                     Notice(
                         "text_cut",
-                        Says.caption_tokens_cut_reads(
-                            tokens=needed, limit=self.context_length, model=self.spec.id, caption=shown
-                        ),
+                        Says.caption_cut(tokens=needed, limit=self.context_length, model=self.spec.id, caption=shown),
                         text,
                     )
                 )

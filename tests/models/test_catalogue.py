@@ -15,9 +15,11 @@ import pytest
 import torch
 
 from core.errors import UnknownModel, WeightsInvalid, WorkbenchError
-from core.models import catalogue, weights
-from core.models.catalogue import CATALOGUE, DEMO
+from core.models import catalogue, described, weights
+from core.models.catalogue import CATALOGUE
+from core.models.described import DEMO
 from core.models.spec import ModelSpec
+from core.settings import Settings
 from tests.tiny_models import TINY, build_reference, write_custom
 
 FIXED = [spec for spec in CATALOGUE if spec is not DEMO]
@@ -247,7 +249,7 @@ def test_compute_of_a_custom_transformer_is_the_measured_one() -> None:
     # the counter does not know the fused attention that torch chooses on some CPUs
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         module.encode_image(torch.zeros(1, 3, 64, 64))
-    assert catalogue._vit_gmacs(24, vision, 64) == pytest.approx(counter.get_total_flops() / 2e9, abs=0.0006)
+    assert described._vit_gmacs(24, vision, 64) == pytest.approx(counter.get_total_flops() / 2e9, abs=0.0006)
 
 
 def changed(**parts: Any) -> dict[str, Any]:
@@ -342,3 +344,37 @@ def test_custom_entries_never_shadow_the_catalogue(tmp_path: Path) -> None:
     write_custom(tmp_path, "resnet50", TINY)
     assert catalogue.find("resnet50", tmp_path).family == "torchvision"
     assert catalogue.find("custom_resnet50", tmp_path).custom
+
+
+# --- one more model ---------------------------------------------------------------------------------------------------
+
+
+def test_a_model_is_its_entry_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever adds a model writes one entry: lists, look-up, download, loading and the README's tables follow."""
+    from core.cli import docs
+    from core.models import fetch
+    from core.models.spec import advise
+    from webapp.kit.model_picker import model_rows
+
+    toy = replace(
+        next(spec for spec in CATALOGUE if spec.id == "resnet50"),
+        id="toy_resnet18",
+        architecture="resnet18",
+        tag="IMAGENET1K_V1",
+        dim=512,
+        params_m=11.69,
+        files=("toy.pth",),
+        url="https://example.org/toy-0123abcd.pth",
+        advice=advise("A toy.", "玩具。"),
+    )
+    monkeypatch.setattr(catalogue, "CATALOGUE", (*CATALOGUE, toy))
+    assert catalogue.find("toy_resnet18", tmp_path) is toy and toy in catalogue.specs(tmp_path)
+    assert fetch.downloads_of(toy, tmp_path)[0].target == tmp_path / "torchvision" / "toy.pth"
+    assert "`toy_resnet18`" in docs.models_table() and "`torchvision/toy.pth`" in docs.weights_table()
+    row = next(row for row in model_rows(Settings(weights_dir=tmp_path), "zh") if row["id"] == "toy_resnet18")
+    assert row["advice"] == "玩具。" and row["command"] == "python -m core models fetch toy_resnet18"
+    module, _ = build_on_meta(toy)
+    (tmp_path / "torchvision").mkdir()
+    torch.save(module.to_empty(device="cpu").state_dict(), tmp_path / "torchvision" / "toy.pth")
+    encoder = weights.load_encoder(toy, tmp_path, torch.device("cpu"), torch.float32)
+    assert encoder.encode_images(torch.zeros(1, 3, 224, 224)).shape == (1, toy.dim)

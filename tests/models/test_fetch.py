@@ -16,7 +16,7 @@ import pytest
 
 from core.errors import InputError, NetworkUnavailable, WeightsInvalid, WorkbenchError
 from core.models import catalogue, fetch, weights
-from core.models.fetch import Source
+from core.models.fetch import Download
 from core.models.spec import ModelSpec
 
 CONTENT = bytes(range(256)) * 20_000  # five megabytes: several blocks
@@ -200,11 +200,11 @@ def test_all_bytes_here_but_not_yet_named_needs_no_network(spec: ModelSpec, serv
 def test_addresses_that_carry_a_hash_are_held_to_it(server: Server, tmp_path: Path) -> None:
     openai = catalogue.find("openai_clip_vit_b32", tmp_path)
     torchvision = catalogue.find("resnet152", tmp_path)
-    assert fetch.sources_of(openai, tmp_path)[0].sha256_prefix.startswith("40d365715913c9da")
-    assert fetch.sources_of(torchvision, tmp_path)[0].sha256_prefix == "f82ba261"
-    good = Source(f"{server.url}/{SHA256}/good.pt", tmp_path / "good.pt", SHA256)
+    assert fetch.downloads_of(openai, tmp_path)[0].sha256_prefix.startswith("40d365715913c9da")
+    assert fetch.downloads_of(torchvision, tmp_path)[0].sha256_prefix == "f82ba261"
+    good = Download(f"{server.url}/{SHA256}/good.pt", tmp_path / "good.pt", SHA256)
     assert fetch.download(good).read_bytes() == CONTENT
-    bad = Source(f"{server.url}/bad-00000000.pth", tmp_path / "bad.pth", "00000000")
+    bad = Download(f"{server.url}/bad-00000000.pth", tmp_path / "bad.pth", "00000000")
     with pytest.raises(WeightsInvalid, match="the address says 00000000"):
         fetch.download(bad)
     assert not (tmp_path / "bad.pth").exists() and not (tmp_path / "bad.pth.part").exists()

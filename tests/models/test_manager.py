@@ -84,7 +84,7 @@ class House:
         return {model.model_id for model in self.manager.status()}
 
     def waiting(self) -> int:
-        return len(self.manager._queue)
+        return len(self.manager._ledger.queue)
 
 
 class Job:
@@ -687,8 +687,8 @@ def test_a_model_unused_for_long_is_unloaded_though_nobody_calls():
     manager = ModelManager(Settings(idle_unload_s=0.05), load=fake_load, memory=memory)
     for _ in range(2):  # the janitor leaves with the last model, and another comes with the next
         with manager.lease("resnet50", "cpu", "fp32"):
-            assert len(manager._entries) == 1
-        assert eventually(lambda: not manager._entries)
+            assert len(manager._ledger.entries) == 1
+        assert eventually(lambda: not manager._ledger.entries)
         assert eventually(lambda: manager._janitor is None)
     assert memory.released == ["cpu", "cpu"]
 
@@ -822,7 +822,7 @@ def _lease(manager: ModelManager, models: list[str], cancel: threading.Event | N
 def test_a_crowd_of_real_threads():
     """Three seconds of real concurrency: loads that fail, sizes that surprise, cancels, exceptions, unloads."""
     house = House(units=4, idle_unload_s=0.002)
-    house.manager._clock = time.monotonic
+    house.manager._clock = house.manager._ledger._clock = time.monotonic
     house.size_units = {"b": 1.5, "c": 0.5, "d": 2.0}
     dice = random.Random(0)
 

@@ -103,8 +103,8 @@ class Trace:
         self.condition = TurnCondition(self.turns)
         self.manager._changed = self.condition  # type: ignore[assignment]
         self.manager._start_janitor = lambda: None  # type: ignore[method-assign]  # a thread outside of the turns
-        self._enter = self.manager._enter
-        self.manager._enter = self._checked_enter  # type: ignore[method-assign]
+        self._enter = self.manager._ledger.enter
+        self.manager._ledger.enter = self._checked_enter  # type: ignore[method-assign]
         self.loads_running: list[str] = []
         self.held: dict[Actor, list[tuple[str, SizedEncoder]]] = {}
         self.problems: list[str] = []
@@ -138,9 +138,9 @@ class Trace:
 
     def _checked_enter(self, request) -> None:
         """A newcomer may not enter before an earlier newcomer, nor before anyone who already holds something."""
-        holders = {granted.job for granted in self.manager._granted}
+        holders = {granted.job for granted in self.manager._ledger.granted}
         if request.job not in holders:
-            for other in self.manager._queue:
+            for other in self.manager._ledger.queue:
                 if other is not request and other.device == request.device:
                     if other.job in holders:
                         self.problems.append("a newcomer overtook a job that holds models")
@@ -188,7 +188,9 @@ class Trace:
             alive = self.memory.alive_bytes[device]
             ready = sum(m.size_bytes for m in status if m.device == device and m.state == "ready")
             assert alive == ready, f"on {device} models of {alive} bytes live, the books say {ready}"
-        entries = {id(entry.encoder): entry for entry in self.manager._entries.values() if entry.encoder is not None}
+        entries = {
+            id(entry.encoder): entry for entry in self.manager._ledger.entries.values() if entry.encoder is not None
+        }
         for actor, held in self.held.items():
             for model, encoder in held:
                 assert id(encoder) in entries, f"{actor.name} holds {model}, which the manager has let go"
@@ -198,9 +200,9 @@ class Trace:
         if not any(actor.runnable for actor in self.turns.actors):
             if self.manager._closed:
                 assert not self.turns.at("waiting"), "the manager is closed, and a waiter was not told"
-            overlooked = [r.keys for r in self.manager._queue if self.manager._may_enter(r)]
+            overlooked = [r.keys for r in self.manager._ledger.queue if self.manager._ledger.may_enter(r)]
             assert not overlooked, f"{overlooked} could enter, and nobody has woken it"
-            if self.manager._queue or any(m.state == "loading" for m in status):
+            if self.manager._ledger.queue or any(m.state == "loading" for m in status):
                 busy = self.turns.at("loading") + self.turns.at("holding")
                 assert busy, "everybody waits, and nobody works"
 
@@ -253,7 +255,7 @@ class Trace:
             assert isinstance(actor.outcome, expected), repr(actor.outcome)
             if isinstance(actor.outcome, Cancelled):
                 assert actor.cancel.is_set() or self.manager._closed
-        assert not self.manager._granted and not self.manager._queue
+        assert not self.manager._ledger.granted and not self.manager._ledger.queue
         assert all(model.leases == 0 and model.state == "ready" for model in self.manager.status())
         assert not (self.manager._closed and self.manager.status()), "a closed manager keeps models"
 

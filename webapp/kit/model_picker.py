@@ -15,9 +15,8 @@ import gradio as gr
 from core.models.spec import FAMILY_NAMES, ModelSpec
 from core.settings import Settings
 from webapp.kit import assets
-from webapp.kit.advice import ADVICE_ZH
 from webapp.kit.panels import size_text
-from webapp.text import WORDS, Language, say, translated
+from webapp.text import WORDS, Language, say
 
 MAX_PICKED = 16
 _JS_WORDS = (
@@ -33,7 +32,6 @@ def model_rows(settings: Settings, language: Language) -> list[dict[str, Any]]:
     from core.models.weights import fetch_command, locate
 
     def row(spec: ModelSpec) -> dict[str, Any]:
-        advice = ADVICE_ZH.get(spec.id, spec.advice) if language == "zh" else spec.advice
         return {
             "id": spec.id,
             "family": say(language, "picker_custom") if spec.custom else FAMILY_NAMES[spec.family],
@@ -43,8 +41,8 @@ def model_rows(settings: Settings, language: Language) -> list[dict[str, Any]]:
             "size": size_text(spec.file_bytes) if spec.file_bytes else "",
             "here": not spec.problem and locate(spec, settings.weights_dir) is not None,
             "text": spec.has_text,
-            "command": "" if spec.problem else fetch_command(spec),
-            "advice": translated(spec.problem, language) or advice,
+            "command": "" if spec.problem else fetch_command(spec).said(language),
+            "advice": (spec.problem or spec.advice).said(language),
         }
 
     rows = [row(spec) for spec in specs(settings.weights_dir)]

@@ -6,7 +6,6 @@ import gradio as gr
 
 from core.errors import WorkbenchError
 from webapp.kit import panels
-from webapp.kit.advice import ADVICE_ZH
 from webapp.kit.events import AT_ONCE
 from webapp.kit.services import Services
 from webapp.text import I18nData, Language, say
@@ -24,7 +23,7 @@ def model_note(services: Services, model: str | None, language: Language) -> str
         advice = find(model, services.settings.weights_dir).advice
     except WorkbenchError:
         return ""
-    return panels.hint(ADVICE_ZH.get(model, advice) if language == "zh" else advice)
+    return panels.hint(advice.said(language))
 
 
 def note_follows(services: Services, model: gr.Dropdown, note: gr.HTML) -> None:
