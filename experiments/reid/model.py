@@ -24,7 +24,7 @@ from torch import nn
 from core.errors import InputError, Unsupported, WeightsInvalid, WeightsMissing
 from core.fusion.multiscale import CLIPMultiScaleFeatureExtractor, CLIPWithProjectionMultiScale, MultiScaleOnCLS
 from core.models import catalogue, vit, weights
-from core.models.catalogue import OPEN_CLIP_CONFIG
+from core.models.spec import OPEN_CLIP_CONFIG
 from core.models.open_clip import build, model_config
 from core.models.spec import ModelSpec
 from experiments.reid.config import ModelConfig
