@@ -7,12 +7,14 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError
+from ..pose.words import Says
 from ..settings import Settings
 from ..types import Progress
 from ..vectorize.report import one_line
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..models.manager import ModelManager
     from ..pose.embedding import Embedded, Wording
-    from ..pose.poses_file import PosesResult
+    from ..pose.poses import PosesResult
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,13 +68,11 @@ def describe(
     if poses_file is not None:
         _refuse_both(yaw, pitch, roll)
         if output is None:
-            raise InputError(
-                "The captions of a file are written to a file.", next_step="Add --output F.csv, .parquet or .npz."
-            )
+            raise InputError(Says.captions_need_output(), next_step=Says.add_output())
         _print_file(_convert(poses_file, output, wording), as_json)
         return
     if output is not None:
-        raise InputError("--output goes with --poses_file; the caption of one pose is printed.")
+        raise InputError(Says.output_needs_file())
     angles_13 = _angles(yaw, pitch, roll)
     caption = wording.captions(angles_13)[0]
     if not as_json:
@@ -111,7 +111,7 @@ def encode(
     as_json: AsJson = False,
 ) -> None:
     """The caption's CLIP embedding, of length 1; written to --output, or its first values printed."""
-    from ..pose.embedding import default_model, embed_captions
+    from ..pose.embedding import catalogue_id, default_model, embed_captions
 
     wording = _wording(continuous, expression, lighting, template)
     angles_13 = None
@@ -124,10 +124,8 @@ def encode(
     else:
         _refuse_both(yaw, pitch, roll)
         if output is None:
-            raise InputError(
-                "The vectors of a file are written to a file.", next_step="Add --output F.csv, .parquet or .npz."
-            )
-    model_id = _model_id(model) if model else default_model(weights_dir)
+            raise InputError(Says.vectors_need_output(), next_step=Says.add_output())
+    model_id = catalogue_id(model) if model else default_model(weights_dir)
     from ..models.manager import ModelManager
 
     manager = ModelManager(Settings(weights_dir=weights_dir, device=device, dtype=dtype))
@@ -161,36 +159,31 @@ def _angles(yaw: float | None, pitch: float | None, roll: float | None) -> np.nd
     given = {"--yaw": yaw, "--pitch": pitch, "--roll": roll}
     absent = [flag for flag, value in given.items() if value is None]
     if absent:
+        flags = reduce(lambda first, second: Says.both(first=first, second=second), absent)
         raise InputError(
-            f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not given.",
-            next_step="Give --yaw Y --pitch P --roll R in degrees, or --poses_file F.csv.",
+            Says.flag_not_given(flag=flags) if len(absent) == 1 else Says.flags_not_given(flags=flags),
+            next_step=Says.flags_not_given_next(),
         )
     for flag, value in given.items():
         if not math.isfinite(value or 0.0):
-            raise InputError(f"{flag} {value} is not a finite number.", next_step=f"Give {flag} in degrees.")
+            raise InputError(Says.flag_not_finite(flag=flag, value=value), next_step=Says.give_flag_degrees(flag=flag))
     angles_13 = checked_angles([list(given.values())])
     for flag, value, used in zip(given, given.values(), angles_13[0].tolist(), strict=True):
         if value != used:
-            _say(f"{flag} {value:g} is beyond ±180: wrapped to {used:g}.")
+            _say(Says.flag_wrapped(flag=flag, given=value, used=used))
     return angles_13
 
 
 def _refuse_both(*angles: float | None) -> None:
     if any(angle is not None for angle in angles):
-        raise InputError("Give one pose or --poses_file, not both.")
-
-
-def _model_id(model: str) -> str:
-    from ..pose.encoders import OPENAI_NAMES
-
-    return OPENAI_NAMES.get(model, model)
+        raise InputError(Says.one_pose_or_file())
 
 
 # --- the work ---------------------------------------------------------------------------------------------------------
 
 
 def _convert(path: Path, output: Path, wording: Wording, **options: Any) -> PosesResult:
-    from ..pose.poses_file import PosesResult, convert
+    from ..pose.poses import PosesResult, convert
 
     result = None
     for item in _with_bar(convert(path, output, wording, **options)):

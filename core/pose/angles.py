@@ -14,14 +14,20 @@ goes through `to_viewer`, by way of the matrix; `guess_convention` says from lan
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..messages import Message
 from ..words import Common
 from .words import Says
+
+ANGLE_NAMES = (Says.yaw, Says.pitch, Says.roll)
 
 
 def checked_angles(angles_deg_N3: npt.ArrayLike) -> np.ndarray:
@@ -36,24 +42,19 @@ def checked_angles(angles_deg_N3: npt.ArrayLike) -> np.ndarray:
     try:
         angles = np.asarray(angles_deg_N3, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(Says.angles_must_numbers(error=error), next_step=Says.give_yaw_pitch_roll_degrees()) from error
+        raise InputError(Says.not_numbers(error=error), next_step=Says.give_degrees()) from error
     angles = angles[None] if angles.ndim == 1 else angles
     if angles.ndim != 2 or angles.shape[1] != 3:
-        raise InputError(
-            Says.poses_need_three_columns_yaw(shape=angles.shape),
-            next_step=Says.give_array_shape_n_3(),
-        )
+        raise InputError(Says.three_columns(shape=angles.shape), next_step=Says.three_columns_next())
     bad_rows = np.flatnonzero(~np.isfinite(angles).all(axis=1))
     if len(bad_rows):
-        row = int(bad_rows[0])
-        names = [
-            name for name, value in zip(("yaw", "pitch", "roll"), angles[row], strict=True) if not np.isfinite(value)
-        ]
+        row, more = int(bad_rows[0]), len(bad_rows) - 1
+        bad = [name() for name, value in zip(ANGLE_NAMES, angles[row], strict=True) if not np.isfinite(value)]
+        names = reduce(lambda first, second: Says.both(first=first, second=second), bad)
         raise InputError(
-            f"{' and '.join(names)} is not a finite number"
-            + (f" (and {len(bad_rows) - 1} more such rows)." if len(bad_rows) > 1 else "."),
+            Says.not_finite_rows(angles=names, count=more) if more else Says.not_finite(angles=names),
             where=f"row {row}",
-            next_step=Says.remove_row_fill_angle_degrees(),
+            next_step=Says.not_finite_next(),
         )
     return wrap_deg(angles)
 
@@ -113,7 +114,7 @@ def from_radians(angles_rad_N3: npt.ArrayLike) -> np.ndarray:
     try:
         radians = np.asarray(angles_rad_N3, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(Says.angles_must_numbers(error=error), next_step=Says.give_yaw_pitch_roll_radians()) from error
+        raise InputError(Says.not_numbers(error=error), next_step=Says.give_radians()) from error
     return checked_angles(np.rad2deg(radians))
 
 
@@ -132,6 +133,17 @@ def six_d(rotations_N33: npt.ArrayLike) -> np.ndarray:
     return np.concatenate([rotations[:, :, 0], rotations[:, :, 1]], axis=1)
 
 
+def six_d_of_sines(sines: Sequence[Any], cosines: Sequence[Any]) -> list[Any]:
+    """The same six numbers from the sines and cosines of yaw, pitch and roll, for arrays and for tensors.
+
+    The first two columns of Ry(yaw) · Rx(−pitch) · Rz(−roll), multiplied out; `rotation_matrices` has the whole.
+    """
+    (sin_y, sin_p, sin_r), (cos_y, cos_p, cos_r) = sines, cosines
+    first = (cos_y * cos_r + sin_y * sin_p * sin_r, -cos_p * sin_r, -sin_y * cos_r + cos_y * sin_p * sin_r)
+    second = (cos_y * sin_r - sin_y * sin_p * cos_r, cos_p * cos_r, -sin_y * sin_r - cos_y * sin_p * cos_r)
+    return [*first, *second]
+
+
 def rotations_of_six_d(six_d_N6: npt.ArrayLike) -> np.ndarray:
     """The inverse of `six_d` by Gram–Schmidt: any two columns that are not parallel → rotations `[N, 3, 3]`.
 
@@ -141,7 +153,7 @@ def rotations_of_six_d(six_d_N6: npt.ArrayLike) -> np.ndarray:
     columns = np.asarray(six_d_N6, dtype=np.float64)
     columns = columns[None] if columns.ndim == 1 else columns
     if columns.ndim != 2 or columns.shape[1] != 6:
-        raise InputError(Says.n_6d_rotations_shape_n_6(shape=columns.shape))
+        raise InputError(Says.six_d_shape(shape=columns.shape))
     first, second = columns[:, :3], columns[:, 3:]
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         first = first / np.linalg.norm(first, axis=1, keepdims=True)
@@ -151,7 +163,7 @@ def rotations_of_six_d(six_d_N6: npt.ArrayLike) -> np.ndarray:
         second = second / length
     bad_rows = np.flatnonzero(~(length[:, 0] > 1e-9) | ~np.isfinite(first).all(axis=1))
     if len(bad_rows):
-        raise InputError(Says.two_columns_6d_rotation_must(), where=f"row {int(bad_rows[0])}")
+        raise InputError(Says.six_d_plane(), where=f"row {int(bad_rows[0])}")
     return np.stack([first, second, np.cross(first, second)], axis=2)
 
 
@@ -198,9 +210,7 @@ def convention_rotations(angles_deg_N3: npt.ArrayLike, convention: str) -> np.nd
         turn_right, look_up, tip_right = _axis_rotations(angles * [-1.0, 1.0, 1.0])
         matrices: np.ndarray = look_up @ turn_right @ tip_right
         return matrices
-    raise InputError(
-        Says.no_such_convention_angles(), where=convention, next_step=Common.one_of(names=", ".join(CONVENTIONS))
-    )
+    raise InputError(Says.no_such_convention(), where=convention, next_step=Common.one_of(names=", ".join(CONVENTIONS)))
 
 
 def to_viewer(angles_deg_N3: npt.ArrayLike, convention: str) -> np.ndarray:
@@ -246,14 +256,14 @@ class ConventionGuess:
         convention: one of `CONVENTIONS`, or `ambiguous`.
         yaw, pitch, roll: correlation of each angle with what the landmarks show of it in the viewer's frame; NaN where
             the angle hardly varies.
-        reason: one sentence.
+        reason: why.
     """
 
     convention: str
     yaw: float
     pitch: float
     roll: float
-    reason: str
+    reason: Message
 
 
 MIN_ROWS = 10
@@ -278,8 +288,8 @@ def guess_convention(angles_deg_N3: npt.ArrayLike, landmarks_NK2_px: npt.ArrayLi
     points = np.asarray(landmarks_NK2_px, dtype=np.float64)
     if points.shape != (len(angles), 68, 2) or not np.isfinite(points).all():
         raise InputError(
-            Says.check_needs_finite_landmarks_shape(count=len(angles), shape=points.shape),
-            next_step=Says.give_68_landmarks_ibug_order(),
+            Says.landmarks_shape(count=len(angles), shape=points.shape),
+            next_step=Says.landmarks_shape_next(),
         )
     ears, nose = (points[:, 0] + points[:, 16]) / 2, points[:, 30]
     eye_line = points[:, 42:48].mean(axis=1) - points[:, 36:42].mean(axis=1)
@@ -291,27 +301,24 @@ def guess_convention(angles_deg_N3: npt.ArrayLike, landmarks_NK2_px: npt.ArrayLi
     )
     yaw, pitch, roll = (_correlation(angles[:, axis], shown[axis]) for axis in range(3))
 
-    def guess(convention: str, reason: str) -> ConventionGuess:
+    def guess(convention: str, reason: Message) -> ConventionGuess:
         return ConventionGuess(convention, yaw, pitch, roll, reason)
 
     if len(angles) < MIN_ROWS:
-        return guess("ambiguous", f"{len(angles)} heads are too few; {MIN_ROWS} are needed.")
+        return guess("ambiguous", Says.too_few_heads(count=len(angles), needed=MIN_ROWS))
     if not abs(yaw) >= MIN_CORRELATION:
-        return guess("ambiguous", "Yaw varies too little, or does not follow the nose.")
+        return guess("ambiguous", Says.yaw_unclear())
     if pitch <= -MIN_CORRELATION:
-        return guess("ambiguous", "Pitch is positive when looking down, as in none of the known conventions.")
+        return guess("ambiguous", Says.pitch_down())
     if yaw > 0 and roll <= -MIN_CORRELATION:
-        return guess("ambiguous", "Yaw follows the viewer and roll the subject, as in none of the known conventions.")
+        return guess("ambiguous", Says.yaw_and_roll_disagree())
     if yaw > 0:
-        return guess("viewer", "Yaw is positive with the nose to image right.")
+        return guess("viewer", Says.as_viewer())
     if not abs(roll) >= MIN_CORRELATION:
-        return guess(
-            "ambiguous",
-            "Yaw is positive with the nose to image left, but roll varies too little to tell aflw from subject.",
-        )
+        return guess("ambiguous", Says.roll_unclear())
     if roll > 0:
-        return guess("aflw", "Yaw is positive with the nose to image left, roll with the head's top to image right.")
-    return guess("subject", "Yaw is positive with the nose to image left, roll with the head's top to image left.")
+        return guess("aflw", Says.as_aflw())
+    return guess("subject", Says.as_subject())
 
 
 def _correlation(angle_N: np.ndarray, shown_N: np.ndarray) -> float:

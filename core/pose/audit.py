@@ -90,7 +90,7 @@ def audit(
     from scipy.stats import spearmanr
 
     if poses < 3:
-        raise InputError(Says.audit_needs_least_three_poses(), where=str(poses))
+        raise InputError(Says.audit_too_few(), where=str(poses))
     angles_N3 = sample_poses(poses, seed)
     embeddings_ND = _checked(encode(angles_N3), poses, name)
     upper = np.triu_indices(poses, k=1)
@@ -139,7 +139,7 @@ def audit_all(candidates: Sequence[Candidate], *, poses: int = 400, seed: int = 
 def _checked(embeddings_ND: np.ndarray, rows: int, name: str) -> np.ndarray:
     embeddings_ND = np.asarray(embeddings_ND)
     if embeddings_ND.ndim != 2 or len(embeddings_ND) != rows or not np.isfinite(embeddings_ND).all():
-        raise InputError(Says.encoder_gave_poses_values_not(shape=embeddings_ND.shape, rows=rows), where=name)
+        raise InputError(Says.audit_bad_values(shape=embeddings_ND.shape, rows=rows), where=name)
     return embeddings_ND
 
 

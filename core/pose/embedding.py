@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import Cancelled, InputError, Unsupported, WeightsMissing
-from ..models.catalogue import DEMO_MODEL
+from ..models.described import DEMO_MODEL
 from ..types import Member, Notice, VectorTable
 from ..words import Common
 from .text import describe
@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from ..models.encoder import Encoder
     from ..models.manager import Lease, ModelManager
 
-SPEC_MODEL = "openai_clip_vit_b32"
+# OpenAI's own names, as in `clip.load`.
+OPENAI_NAMES = {
+    "ViT-B/32": "openai_clip_vit_b32",
+    "ViT-B/16": "openai_clip_vit_b16",
+    "ViT-L/14": "openai_clip_vit_l14",
+    "RN50": "openai_clip_rn50",
+    "RN101": "openai_clip_rn101",
+}
 CAPTIONS_AT_ONCE = 256  # between two looks at `cancel`
 
 
@@ -84,12 +91,18 @@ class Embedded:
         return int(self.units_ND.shape[1])
 
 
+def catalogue_id(name: str) -> str:
+    """The catalogue's id of one of `OPENAI_NAMES`; any other name stays as it is."""
+    return OPENAI_NAMES.get(name, name)
+
+
 def default_model(weights_dir: Path) -> str:
     """OpenAI's ViT-B/32 if its weights are here, else another CLIP whose weights are, else the built-in one."""
     from ..models.weights import usable_clips
 
     usable = usable_clips(weights_dir)
-    return SPEC_MODEL if SPEC_MODEL in usable else usable[0] if usable else DEMO_MODEL
+    best = OPENAI_NAMES["ViT-B/32"]
+    return best if best in usable else usable[0] if usable else DEMO_MODEL
 
 
 def embed_poses(
@@ -145,7 +158,7 @@ def encode_units(
 ) -> tuple[np.ndarray, list[Notice]]:
     """As `embed_captions`, with an encoder already lent: (`units_ND`, notices)."""
     if not captions:
-        raise InputError(Says.there_no_caption_encode())
+        raise InputError(Says.no_caption())
     distinct = list(dict.fromkeys(captions))
     parts, notices = [], []
     for begin in range(0, len(distinct), CAPTIONS_AT_ONCE):
@@ -179,17 +192,24 @@ def lend_text_model(
     """
     if not manager.find(model).has_text:
         raise Unsupported(
-            Says.no_text_tower_so_cannot(model=model),
+            Says.no_text_tower(model=model),
             where=model,
-            next_step=Says.choose_clip_model_always_there(model=DEMO_MODEL),
+            next_step=Says.no_text_tower_next(model=DEMO_MODEL),
         )
     with ExitStack() as stack:
         try:
             lease = stack.enter_context(manager.lease(model, device, dtype, cancel))
         except WeightsMissing as error:
-            instead = "" if model == DEMO_MODEL else f", or take {DEMO_MODEL}, which is always there"
-            raise WeightsMissing(error.what, where=error.where, next_step=f"{error.next_step}{instead}") from None
+            raise with_model_always_there(error, model) from None
         yield lease
+
+
+def with_model_always_there(error: WeightsMissing, model: str) -> WeightsMissing:
+    """The same error, its next step naming the built-in model too."""
+    if model == DEMO_MODEL:
+        return error
+    next_step = Says.or_always_there(hint=error.next_step, model=DEMO_MODEL)
+    return WeightsMissing(error.what, where=error.where, next_step=next_step)
 
 
 def model_facts(encoder: Encoder) -> dict[str, str]:

@@ -39,7 +39,9 @@ class PoseBlock(nn.Module):
     ) -> None:
         super().__init__()
         if heads < 1 or width % heads:
-            raise InputError(Says.heads_do_not_divide_width(heads=heads, width=width), next_step=Says.choose_divisor())
+            raise InputError(
+                Says.heads_divide_width(heads=heads, width=width), next_step=Says.heads_divide_width_next()
+            )
         self.width, self.heads = width, heads
         self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)

@@ -32,9 +32,15 @@ ROLL_WORDS = ("tilted left", "upright", "tilted right")
 YAW_EDGES_DEG = (-45.0, -15.0, 15.0, 45.0)
 PITCH_EDGES_DEG = (-20.0, 20.0)
 ROLL_EDGE_DEG = 10.0
+# The middle of each bin; an open outer bin counts as wide as the bin beside it.
+YAW_CENTRES_DEG = (-60.0, -30.0, 0.0, 30.0, 60.0)
+PITCH_CENTRES_DEG = (-40.0, 0.0, 40.0)
+ROLL_CENTRES_DEG = (-20.0, 0.0, 20.0)
 
 # All discrete captions; a pose's caption is CAPTIONS[caption_numbers(pose)].
 CAPTIONS = tuple(f"{yaw}, {pitch}, {roll}" for yaw in YAW_WORDS for pitch in PITCH_WORDS for roll in ROLL_WORDS)
+# A pose of each caption, in the middle of its bins, float64 `[45, 3]`.
+CENTRE_POSES_DEG = np.array([(y, p, r) for y in YAW_CENTRES_DEG for p in PITCH_CENTRES_DEG for r in ROLL_CENTRES_DEG])
 
 EXPRESSIONS = ("neutral", "smiling", "surprised", "sad", "mouth open", "eyes closed")
 LIGHTS = ("light from the left", "light from the right", "light from above", "light from the front", "dim light")
@@ -93,20 +99,20 @@ def describe(
         InputError: as `bins`; lists of another length than N; a template without exactly one `{}`.
     """
     if template.count("{}") != 1 or template.replace("{}", "").count("{") or template.replace("{}", "").count("}"):
-        raise InputError(Says.caption_template_exactly_one(), where=template, next_step=Says.example_face())
+        raise InputError(Says.one_brace(), where=template, next_step=Says.one_brace_next())
     angles = checked_angles(angles_deg_N3)
     if continuous:
         rounded = np.round(angles, 1) + 0.0  # adding 0.0 turns −0.0 into 0.0
         captions = [f"yaw {yaw:.1f}, pitch {pitch:.1f}, roll {roll:.1f} degrees" for yaw, pitch, roll in rounded]
     else:
         captions = [CAPTIONS[number] for number in caption_numbers(angles)]
-    for name, words in (("expressions", expressions), ("lights", lights)):
+    for kind, words in ((Says.expressions(), expressions), (Says.lights(), lights)):
         if words is None:
             continue
         if len(words) != len(captions):
             raise InputError(
-                Says.poses(count=len(words), kind=name, poses=len(captions)),
-                next_step=Says.give_one_each_pose(kind=name),
+                Says.words_for_poses(count=len(words), kind=kind, poses=len(captions)),
+                next_step=Says.words_for_poses_next(kind=kind),
             )
         captions = [f"{caption}, {word}" if word else caption for caption, word in zip(captions, words, strict=True)]
     return [template.replace("{}", caption) for caption in captions]

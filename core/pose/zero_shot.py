@@ -99,10 +99,10 @@ def zero_shot(
     import torch
 
     if not templates:
-        raise InputError(Says.there_no_template(), next_step=Says.give_least())
+        raise InputError(Says.no_template(), next_step=Says.no_template_next())
     for template in templates:
         if template.count("{}") != 1:
-            raise InputError(Says.caption_template_exactly_one(), where=template, next_step="'a face, {}'")
+            raise InputError(Says.one_brace(), where=template, next_step=Says.one_brace_next())
     captions = [template.replace("{}", caption) for caption in CAPTIONS for template in templates]
     with lend_text_model(manager, model, device, dtype, cancel) as lease:
         encoder = lease.encoder

@@ -126,6 +126,6 @@ def test_a_tiny_clip_gives_what_open_clip_gives(tiny_weights):
 
 
 def test_light_modules_cost_no_torch():
-    modules = "core.pose.embedding, core.pose.audit, core.pose.zero_shot, core.pose.poses_file, core.cli.pose"
+    modules = "core.pose.embedding, core.pose.audit, core.pose.zero_shot, core.pose.poses, core.cli.pose"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

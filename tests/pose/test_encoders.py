@@ -17,9 +17,8 @@ from core.errors import InputError, UnknownModel, Unsupported, WeightsInvalid, W
 from core.models.catalogue import find
 from core.models.weights import load_encoder
 from core.pose.angles import rotation_matrices, six_d
-from core.pose.arms import ARMS, FURTHER_POSE_ENCODERS
+from core.pose.arms import ARMS
 from core.pose.encoders import (
-    CENTRE_POSES_DEG,
     CLIPPoseEncoder,
     FourierPoseEncoder,
     HybridPoseEncoder,
@@ -27,17 +26,15 @@ from core.pose.encoders import (
     PoseEncoder,
     TablePoseEncoder,
     build_pose_encoder,
-    caption_numbers_of,
-    checked_tensor,
-    interpolation_weights,
     text_model,
     trainable_parameters,
 )
-from core.pose.text import CAPTIONS, caption_numbers, describe
+from core.pose.encoders.tensors import caption_numbers_of, checked_tensor, interpolation_weights
+from core.pose.text import CAPTIONS, CENTRE_POSES_DEG, caption_numbers, describe
 from tests.tiny_models import TINY, build_reference
 
 OUT = 36
-TEXT_ARMS = [arm for arm in ARMS if arm.startswith("clip") or arm == "hybrid"]
+TEXT_ARMS = [name for name, arm in ARMS.items() if arm.kind in ("captions", "hybrid")]
 POSES = torch.tensor([[0.0, 0, 0], [30, -25, 12], [-80, 50, -40], [170, 10, 5], [14.9, 19.9, 9.9]])
 edge_angle = st.one_of(
     st.floats(-400, 400),
@@ -70,7 +67,7 @@ def built(name: str, tiny_weights: Path, **options: object) -> PoseEncoder:
 # ------------------------------------------------------------------ the protocol
 
 
-@pytest.mark.parametrize("name", [*ARMS, *FURTHER_POSE_ENCODERS])
+@pytest.mark.parametrize("name", ARMS)
 def test_every_encoder_keeps_the_protocol(name: str, tiny_weights: Path) -> None:
     encoder = built(name, tiny_weights)
     out = encoder(POSES)
@@ -190,7 +187,7 @@ def test_continuous_captions_are_the_numbers_and_cached_for_each_rounded_pose(ti
 
 
 def test_a_full_cache_starts_again_and_says_the_same(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.pose.encoders.CACHE_ROWS", 4)
+    monkeypatch.setattr("core.pose.encoders.captions.CACHE_ROWS", 4)
     small = tiny(tiny_weights, use_continuous_text=True)
     monkeypatch.undo()
     large = tiny(tiny_weights, use_continuous_text=True)
@@ -293,7 +290,7 @@ def test_a_hybrid_is_the_sum_of_its_parts(tiny_weights: Path) -> None:
 
 def test_the_arms_have_equal_trainable_parameters(tiny_weights: Path) -> None:
     budget = trainable_parameters(built("clip", tiny_weights))
-    for name in [*ARMS, *FURTHER_POSE_ENCODERS]:
+    for name in ARMS:
         if name in ("none", "table"):  # the table has rows to pay for; with a tiny budget they are more than it
             continue
         encoder = built(name, tiny_weights)

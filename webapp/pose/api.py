@@ -18,7 +18,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import WorkbenchError
-from core.pose.embedding import Wording, default_model, embed_poses
+from core.pose.embedding import Wording, catalogue_id, default_model, embed_poses
 from core.pose.text import PITCH_WORDS, ROLL_WORDS, YAW_WORDS, bins, caption_numbers
 from webapp.kit.notices import shown
 from webapp.kit.services import COMPUTE, COMPUTE_LIMIT, Services
@@ -57,12 +57,10 @@ def build(services: Services) -> None:
         device: str = "auto",
         request: gr.Request = None,  # type: ignore[assignment]  # Gradio always gives it
     ) -> dict[str, Any]:
-        from core.pose.encoders import OPENAI_NAMES
-
         with shown(services.language(request)):
             try:
                 pose, wording = _asked(yaw, pitch, roll, continuous, expression, lighting, template)
-                chosen = OPENAI_NAMES.get(model, model) or default_model(services.settings.weights_dir)
+                chosen = catalogue_id(model) or default_model(services.settings.weights_dir)
                 made = embed_poses(pose.angles_13, services.manager, chosen, wording, device=device or "auto")
                 return {
                     **_described(pose, wording),

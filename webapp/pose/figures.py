@@ -31,7 +31,7 @@ from webapp.vectorize.panels import notes_panel, text
 
 if TYPE_CHECKING:
     from core.pose.audit import PoseAudit
-    from core.pose.poses_file import PosesResult
+    from core.pose.poses import PosesResult
     from core.pose.zero_shot import PoseGuess
     from webapp.pose.job import Looked, Pose
 

@@ -27,8 +27,8 @@ from core.images.decode import decode
 from core.pose.angles import checked_angles
 from core.pose.audit import Candidate, Encode, PoseAudit, audit_all
 from core.pose.embedding import Embedded, Wording, embed_captions, embed_poses, lend_text_model, vector_table
-from core.pose.poses_file import PosesResult
-from core.pose.poses_file import convert as convert_file
+from core.pose.poses import PosesResult
+from core.pose.poses import convert as convert_file
 from core.pose.zero_shot import PoseGuess, zero_shot
 from core.settings import ImageLimits
 from core.types import ImageSource, Progress
@@ -280,9 +280,7 @@ def convert(
 ) -> Generator[Progress | PosesResult, None, None]:
     """Progress, then the result; its `output` lies in a private folder."""
     if suffix not in FILE_SUFFIXES:
-        raise InputError(
-            KitSays.there_no_format(suffix=suffix[:20]), next_step=Common.choose(names=", ".join(FILE_SUFFIXES))
-        )
+        raise InputError(KitSays.no_format(suffix=suffix[:20]), next_step=Common.choose(names=", ".join(FILE_SUFFIXES)))
     stem = Path(upload.name).stem[:60] or "poses"
     output = services.new_folder() / f"{stem}-encoded{suffix}"
     with closing(

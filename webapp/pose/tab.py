@@ -22,14 +22,13 @@ import numpy as np
 from core.errors import InputError, WorkbenchError
 from core.pose.audit import PoseAudit
 from core.pose.embedding import Wording, default_model
-from core.pose.poses_file import PosesResult
+from core.pose.poses import PosesResult
 from core.pose.text import EXPRESSIONS, LIGHTS, TEMPLATES
 from core.types import Progress
 from core.words import Common
-from webapp.foreground.figures import progress_panel
 from webapp.kit import assets
-from webapp.kit.advice import ADVICE_ZH
 from webapp.kit.notices import shown
+from webapp.kit.panels import progress_panel
 from webapp.kit.plot import Plot
 from webapp.kit.services import COMPUTE, COMPUTE_LIMIT, Services
 from webapp.kit.thumbnails import data_uri
@@ -421,7 +420,7 @@ def _wire_pose(parts: Parts, services: Services, shelf: EncoderShelf) -> None:
 
     def to_guess(event: gr.EventData) -> Updates:
         """The middle of the bins of the caption that fits a photo best."""
-        from core.pose.encoders import CENTRE_POSES_DEG
+        from core.pose.text import CENTRE_POSES_DEG
 
         name = event._data.get("name") if isinstance(event._data, dict) else None
         if not (isinstance(name, str) and name.isdecimal() and int(name) < len(CENTRE_POSES_DEG)):
@@ -476,7 +475,7 @@ def _model_note(services: Services, model: str | None, language: Language) -> st
         advice = find(model, services.settings.weights_dir).advice
     except WorkbenchError:
         return ""
-    return panels.hint(ADVICE_ZH.get(model, advice) if language == "zh" else advice)
+    return panels.hint(advice.said(language))
 
 
 def _wire_inputs(parts: Parts, services: Services) -> None:

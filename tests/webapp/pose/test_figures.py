@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core.errors import InputError
 from core.pose.audit import PoseAudit
 from core.pose.embedding import Wording, embed_poses
-from core.pose.poses_file import PosesResult
+from core.pose.poses import PosesResult
 from core.pose.text import CAPTIONS, PITCH_WORDS, ROLL_WORDS, YAW_WORDS, bins
 from core.pose.zero_shot import PoseGuess
 from core.settings import Settings

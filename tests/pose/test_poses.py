@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError, Unsupported
-from core.pose import poses_file
 from core.pose.angles import wrap_deg
 from core.pose.embedding import Wording, embed_poses
-from core.pose.poses_file import PosesResult, convert, open_poses, read_blocks
+from core.pose.poses import PosesResult, convert, open_poses, read_blocks, reading, writing
 from core.pose.text import describe
 from core.types import Progress
 
@@ -74,7 +73,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("suffix", poses_file.SUFFIXES)
+@pytest.mark.parametrize("suffix", writing.SUFFIXES)
 def test_each_bad_row_is_named_by_its_line_and_keeps_its_place(tmp_path, fakes, suffix):
     lines = ["yaw,pitch,roll", "0,0,0", *BAD, "", "50,0,0"]
     output = tmp_path / f"o{suffix}"
@@ -102,11 +101,11 @@ def test_each_bad_row_is_named_by_its_line_and_keeps_its_place(tmp_path, fakes, 
 
 def test_the_three_formats_agree(tmp_path, fakes, monkeypatch):
     """Blocks of seven rows: captions come back in later blocks."""
-    monkeypatch.setattr(poses_file, "BLOCK_ROWS", 7)
-    monkeypatch.setattr(poses_file, "TEXTS_KEPT", 5)
+    monkeypatch.setattr(reading, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(writing, "TEXTS_KEPT", 5)
     angles = np.random.default_rng(0).uniform(-200, 200, (100, 3)).round(2)
     path = write(tmp_path, "yaw,pitch,roll\n" + "\n".join(",".join(map(str, row)) for row in angles.tolist()))
-    results = {s: run(path, tmp_path / f"o{s}", manager=fakes, model="fake") for s in poses_file.SUFFIXES}
+    results = {s: run(path, tmp_path / f"o{s}", manager=fakes, model="fake") for s in writing.SUFFIXES}
     direct = embed_poses(angles, fakes, "fake")
     rows = rows_of(tmp_path / "o.csv")
     as_csv = np.array([[float(row[f"v{number}"]) for number in range(16)] for row in rows])
@@ -165,6 +164,34 @@ def test_own_columns_named_like_ours_are_kept(tmp_path, fakes):
     assert row["caption_given"] == "mine" and row["v0_given"] == "seven" and row["yaw_deg_given"] == "1"
     assert (row["x"], row["x_7"]) == ("p", "q") and float(row["yaw_deg"]) == 1.0
     assert row["caption"].startswith("'="), "no spreadsheet runs it"
+
+
+def test_a_cell_of_a_visitor_s_own_is_not_run_by_the_spreadsheet_that_opens_the_result(tmp_path):
+    """Saw `=cmd|…` of an uploaded CSV come back as it was, for the next person's spreadsheet to run."""
+    notes = ["=1+1", "+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "-2+3", "-2", "+1.5e3", "plain", "'quoted"]
+    text = io.StringIO()
+    csv.writer(text).writerows([["=name", "yaw", "pitch", "roll"], *([note, "-5", "+1", "-0.5"] for note in notes)])
+    text.write("fine,=2+2,0,0\n")
+    run(write(tmp_path, text.getvalue()), tmp_path / "o.csv")
+    rows = rows_of(tmp_path / "o.csv")
+    shown = ["'=1+1", "'+cmd|' /C calc'!A0", "'@SUM(A1)", "'\t=1", "'-2+3", "-2", "+1.5e3", "plain", "'quoted"]
+    assert [row["'=name"] for row in rows] == [*shown, "fine"], "text cells only, never numbers"
+    assert {(row["yaw"], row["pitch"], row["roll"]) for row in rows[:-1]} == {("-5", "+1", "-0.5")}
+    assert rows[-1]["yaw"] == "'=2+2" and rows[-1]["problem"] == "yaw is not a number: '=2+2'"
+
+
+def test_what_is_wrong_with_a_row_is_said_in_chinese_too(tmp_path):
+    """Saw "yaw 为空" only where the sentence's English was parsed back."""
+    lines = ["yaw,pitch,roll", "0,0,0", ",0,0", "0,nan,0", "0,0,1e999", '"1,5",0,0', "0,0,left"]
+    result = run(write(tmp_path, "\n".join(lines)), tmp_path / "o.npz")
+    assert [reject.reason.said("zh") for reject in result.rejects] == [
+        "偏航为空",
+        "俯仰为 NaN",
+        "翻滚为无穷大",
+        "偏航不是数字：'1,5'；小数点请写成“.”",
+        "翻滚不是数字：'left'",
+    ]
+    assert result.rejects[3].reason == "yaw is not a number: '1,5'; write the decimal point as a point"
 
 
 @pytest.mark.parametrize(
@@ -239,7 +266,7 @@ def test_a_long_file_streams(tmp_path, fakes):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     progress = [item for item in shown[1:-1] if isinstance(item, Progress)]
-    assert len(progress) == -(-80_000 // poses_file.BLOCK_ROWS) and progress[-1].done == 80_000
+    assert len(progress) == -(-80_000 // reading.BLOCK_ROWS) and progress[-1].done == 80_000
     assert [step.done for step in progress] == sorted(step.done for step in progress)
     assert all(abs(step.total - 80_000) < 4_000 for step in progress[2:]), "the estimate is near"
     assert peak < 30e6

@@ -1,0 +1,67 @@
+"""What every pose encoder is; and the encoder of nothing."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from .projection import projection
+from .tensors import checked_tensor
+
+HIDDEN_DIM = 256
+OUTPUT_DIM = 512 * 3
+
+# K captions → features `[K, D]`, not normalised; `TextCache.encode` with an encoder, for example.
+EncodeTexts = Callable[[Sequence[str]], Any]
+
+
+class PoseEncoder(nn.Module):
+    """The protocol. A subclass says what its features are.
+
+    Attributes:
+        output_dim: width of what comes out: three equal parts for queries, keys and values.
+        feature_dim: width of the features.
+        weights_sha256: of the text tower's weight file, or what it says of random weights; empty without a tower.
+    """
+
+    weights_sha256 = ""
+
+    def __init__(self, feature_dim: int, output_dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.feature_dim, self.output_dim = feature_dim, output_dim
+        self.projection: nn.Module = projection(feature_dim, hidden_dim, output_dim)
+
+    @abstractmethod
+    def features(self, angles_deg_B3: torch.Tensor) -> torch.Tensor:
+        """`[B, 3]` degrees, checked → float32 `[B, feature_dim]`, what the projection sees."""
+
+    def prepare(self, angles_deg_N3: torch.Tensor) -> None:
+        """Does beforehand, in the order given, what would be done once for each of these poses; most have nothing."""
+
+    def forward(self, angles_deg_B3: torch.Tensor) -> torch.Tensor:
+        """`[B, 3]` yaw, pitch, roll in degrees → `[B, output_dim]`.
+
+        Raises:
+            InputError: another shape, or a NaN or infinite angle (names the row). Angles beyond ±180 are wrapped.
+        """
+        out: torch.Tensor = self.projection(self.features(checked_tensor(angles_deg_B3)))
+        return out
+
+
+class NoPoseEncoder(PoseEncoder):
+    """Zeros: the trunk without the pose. No parameters."""
+
+    def __init__(self, output_dim: int = OUTPUT_DIM) -> None:
+        nn.Module.__init__(self)
+        self.feature_dim, self.output_dim, self.projection = 0, output_dim, nn.Identity()
+
+    def features(self, angles_deg_B3: torch.Tensor) -> torch.Tensor:
+        return angles_deg_B3.new_zeros(len(angles_deg_B3), 0, dtype=torch.float32)
+
+    def forward(self, angles_deg_B3: torch.Tensor) -> torch.Tensor:
+        angles_deg_B3 = checked_tensor(angles_deg_B3)
+        return angles_deg_B3.new_zeros(len(angles_deg_B3), self.output_dim, dtype=torch.float32)
