@@ -97,7 +97,7 @@ def only_one(target: Path, *, wait: bool = True) -> Iterator[bool]:
         except Timeout:
             yield False
             return
-        if _is_at(path, held.pop()):
+        if not held or _is_at(path, held.pop()):  # none: a file system without locks, which filelock makes do without
             break
         lock.release()  # whoever held it removed the file: a lock on a file without a name keeps nobody out
     try:
@@ -139,5 +139,5 @@ def csv_cell(value: Any) -> Any:
     return "'" + value
 
 
-_RUN = frozenset("=+-@\t\r")
+_RUN = frozenset("=+-@\t\r\n")
 _NUMBER = re.compile(r"[+\-]?[\d.,]+(e[+\-]?\d+)?( ?[%a-zA-Z]{1,3})?")  # a number may begin with its sign

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..messages import Message, reason_of
 from ..settings import ImageLimits
 from ..types import ImageSource, Reject
 from ..words import Common
@@ -72,14 +73,14 @@ def from_zip(
     try:
         reader = _BoundedReader(path, limits)
     except OSError as error:
-        raise InputError(Says.archive_cannot_read(error=error.strerror), where=str(path)) from error
+        raise InputError(Says.archive_unreadable(error=reason_of(error)), where=str(path)) from error
     with reader:
         try:
             archive = zipfile.ZipFile(reader)
         except InputError:
             raise
         except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, EOFError, OSError) as error:
-            raise InputError(Says.archive_damaged_not_zip(error=error), where=path.name) from error
+            raise InputError(Says.archive_damaged(error=reason_of(error)), where=path.name) from error
         with archive:
             members = [
                 member for member in archive.infolist() if not member.filename.endswith("/")
@@ -119,13 +120,13 @@ def _unpack(
         kept_bytes += len(data)
         if unpacked_bytes > limits.max_unpacked_bytes:
             raise InputError(
-                Says.archive_unpacks_more_than_mib(limit=limits.max_unpacked_bytes / 2**20),
+                Says.archive_too_large(limit=limits.max_unpacked_bytes / 2**20),
                 where=path.name,
-                next_step=Says.split_into_smaller_archives(),
+                next_step=Says.split_archive(),
             )
         if _ratio_exceeded(kept_bytes, archive_bytes, limits):
             raise InputError(
-                Says.archive_unpacks_more_than_times(ratio=limits.max_ratio),
+                Says.archive_packed_too_well(ratio=limits.max_ratio),
                 where=path.name,
             )
         if refused is not None:
@@ -137,20 +138,20 @@ def _unpack(
             place.write_bytes(data)
             sources.append(ImageSource(image_id, path=place))
     if macos_count:
-        rejects.append(Reject("__MACOSX", "not_an_image", Says.files_macos_own_left_out(count=macos_count)))
+        rejects.append(Reject("__MACOSX", "not_an_image", Says.macos_files(count=macos_count)))
     return sources, rejects
 
 
-def _refused_by_directory(member: zipfile.ZipInfo, shown: str) -> tuple[str, str] | None:
+def _refused_by_directory(member: zipfile.ZipInfo, shown: str) -> tuple[str, Message] | None:
     """(code, reason) for what need not be unpacked."""
     if shown.lower().endswith(_ARCHIVE_SUFFIXES):
-        return "unsupported", Says.archive_inside_archive_not_opened()
+        return "unsupported", Says.archive_inside()
     if not is_image_name(shown):
-        return "not_an_image", Says.not_image_name()
+        return "not_an_image", Says.not_image_by_name()
     if member.flag_bits & 0x1:
         return "unsupported", Says.member_encrypted()
     if member.compress_type not in _READ_METHODS:
-        return "unsupported", Says.member_compressed_method_other_than()
+        return "unsupported", Says.rare_compression()
     return None
 
 
@@ -160,7 +161,7 @@ def _read_member(
     room_bytes: int,
     limits: ArchiveLimits,
     image_limits: ImageLimits,
-) -> tuple[bytes, tuple[str, str] | None, int]:
+) -> tuple[bytes, tuple[str, Message] | None, int]:
     """(bytes, refusal or None, bytes unpacked): stops at the first limit met, `room_bytes` included."""
     parts: list[bytes] = []
     read_bytes = 0
@@ -171,16 +172,16 @@ def _read_member(
                 if read_bytes > room_bytes:
                     return b"", None, read_bytes  # the caller refuses the archive
                 if read_bytes > image_limits.max_file_bytes:
-                    reason = Says.member_larger_than_mib(limit=image_limits.max_file_bytes / 2**20)
+                    reason = Says.member_too_large(limit=image_limits.max_file_bytes / 2**20)
                     return b"", ("too_large", reason), read_bytes
                 if _ratio_exceeded(read_bytes, member.compress_size, limits):
-                    reason = Says.member_unpacks_more_than_times(ratio=limits.max_ratio)
+                    reason = Says.member_packed_too_well(ratio=limits.max_ratio)
                     return b"", ("too_large", reason), read_bytes
                 parts.append(part)
     except EOFError:
         return b"", ("truncated", Says.member_ends_too_early()), read_bytes
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError) as error:
-        return b"", ("unreadable", Says.member_damaged(error=error)), read_bytes
+        return b"", ("unreadable", Says.member_damaged(error=reason_of(error))), read_bytes
     if not read_bytes:
         return b"", ("empty", Common.file_empty()), 0
     return b"".join(parts), None, read_bytes
@@ -226,7 +227,7 @@ class _BoundedReader(io.BufferedReader):
 
 def _too_many_members(name: str, limits: ArchiveLimits) -> InputError:
     return InputError(
-        Says.archive_holds_more_than_files(limit=limits.max_members),
+        Says.too_many_members(limit=limits.max_members),
         where=name,
-        next_step=Says.split_into_smaller_archives(),
+        next_step=Says.split_archive(),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
+from ..messages import Message, listed, reason_of
 from ..types import ImageSource, Notice, Reject
 from .words import Says
 
@@ -41,12 +42,11 @@ class Found:
         """What was passed over, in words with names."""
         notices = []
         if self.left_out:
-            kinds = "1 file that is" if len(self.left_out) == 1 else f"{len(self.left_out)} files that are"
-            text = f"{kinds} not an image by name or hidden: left out ({_some(self.left_out)})."
-            notices.append(Notice("left_out", text))
+            says = Says.file_left_out if len(self.left_out) == 1 else Says.files_left_out
+            notices.append(Notice("left_out", says(count=len(self.left_out), names=_some(self.left_out))))
         if self.not_entered:
-            folders = "1 folder" if len(self.not_entered) == 1 else f"{len(self.not_entered)} folders"
-            notices.append(Notice("not_entered", f"{folders} inside not entered ({_some(self.not_entered)})."))
+            says = Says.folder_not_entered if len(self.not_entered) == 1 else Says.folders_not_entered
+            notices.append(Notice("not_entered", says(count=len(self.not_entered), names=_some(self.not_entered))))
         return tuple(notices)
 
 
@@ -62,11 +62,9 @@ def find(path: Path, recursive: bool = False) -> Found:
         is_folder = path.is_dir()
         is_there = is_folder or os.path.lexists(path)
     except (OSError, ValueError) as error:
-        raise InputError(Says.path_cannot_read(error=error), where=_printable(str(path))) from error
+        raise InputError(Says.path_unreadable(error=reason_of(error)), where=_printable(str(path))) from error
     if not is_there:
-        raise InputError(
-            Says.there_no_such_file_folder(), where=str(path), next_step=Says.check_path_given_image_path()
-        )
+        raise InputError(Says.nothing_there(), where=str(path), next_step=Says.check_image_path())
     if not is_folder:
         return Found((ImageSource(_printable(path.name), path=path),))
     return _find_in_folder(path, recursive)
@@ -90,7 +88,7 @@ def with_unique_ids(sources: Sequence[ImageSource]) -> tuple[list[ImageSource], 
             renamed.append(image_id)
         seen.add(image_id)
         unique.append(source if image_id == source.id else replace(source, id=image_id))
-    notices = [Notice("renamed", Says.images_same_name_numbered(names=_some(renamed)))] if renamed else []
+    notices = [Notice("renamed", Says.names_numbered(names=_some(renamed)))] if renamed else []
     return unique, notices
 
 
@@ -123,8 +121,8 @@ def _find_in_folder(folder: Path, recursive: bool) -> Found:
             entries = list(os.scandir(place))
         except OSError as error:
             if place == folder:
-                raise InputError(Says.folder_cannot_read(error=error.strerror), where=str(folder)) from error
-            rejects.append(Reject(prefix, "unreadable", Says.folder_cannot_read_2(error=error.strerror)))
+                raise InputError(Says.folder_unreadable(error=reason_of(error)), where=str(folder)) from error
+            rejects.append(Reject(prefix, "unreadable", Says.folder_unreadable(error=reason_of(error))))
             continue
         for entry in entries:
             image_id = prefix + _printable(entry.name)
@@ -155,6 +153,5 @@ def _printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _some(names: Sequence[str], at_most: int = 5) -> str:
-    more = f", … {len(names) - at_most} more" if len(names) > at_most else ""
-    return ", ".join(names[:at_most]) + more
+def _some(names: Sequence[str]) -> Message:
+    return listed(names, 5)
