@@ -24,6 +24,7 @@ from ..errors import InputError, Unsupported
 from ..models import catalogue, vit, weights
 from ..models.encoder import Encoder
 from .projection import OCCLUSION_M, Camera, Projection, project, sample_features
+from .words import Says
 
 POINT_WIDTH = 96  # what the usual 3-D backbones put out
 FUSION_WIDTH = 256
@@ -88,16 +89,16 @@ class Enhanced2DEncoder(nn.Module):
         super().__init__()
         if not vit.is_vit(visual):
             raise Unsupported(
-                "Spatial features need a ViT with patch tokens.",
+                Says.needs_a_vit(),
                 where=type(visual).__name__,
-                next_step="Choose a ViT, such as openai_clip_vit_b16 or demo_clip.",
+                next_step=Says.needs_a_vit_next(),
             )
         depth = len(vit.blocks(visual))
         if not ALL_BLOCKS <= trainable_blocks <= depth:
             raise InputError(
-                f"The ViT has {depth} blocks; {trainable_blocks} of them cannot be trained.",
+                Says.blocks_to_train(depth=depth, count=trainable_blocks),
                 where="trainable_blocks",
-                next_step=f"Give 0..{depth}, or {ALL_BLOCKS} for everything.",
+                next_step=Says.blocks_to_train_next(depth=depth, everything=ALL_BLOCKS),
             )
         self.visual = visual.eval().requires_grad_(False)
         self.frozen_blocks = 0 if trainable_blocks == ALL_BLOCKS else depth - trainable_blocks
@@ -180,10 +181,9 @@ class Enhanced2DEncoder(nn.Module):
         """
         if images_BCHW.ndim != 4 or images_BCHW.shape[1:] != (3, *self.image_hw):
             raise InputError(
-                f"This model takes images [B, 3, {self.image_hw[0]}, {self.image_hw[1]}], not "
-                f"{list(images_BCHW.shape)}.",
+                Says.images_shape(height=self.image_hw[0], width=self.image_hw[1], shape=list(images_BCHW.shape)),
                 where="Enhanced2DEncoder",
-                next_step="Preprocess them for the model, and let the intrinsics follow (preprocess_intrinsics).",
+                next_step=Says.images_shape_next(),
             )
         with torch.set_grad_enabled(self.trains_all and torch.is_grad_enabled()):
             hidden_BTW = vit.enter(self.visual, images_BCHW.to(vit.last_norm(self.visual).weight.dtype))
@@ -250,22 +250,21 @@ class BiFusionEncoder(nn.Module):
         expected = (len(points.xyz_N3_m), self.point_projection.in_features)
         if tuple(features_NC.shape) != expected:
             raise InputError(
-                f"The points' features must be {list(expected)}, not {list(features_NC.shape)}.",
+                Says.point_features_shape(expected=list(expected), shape=list(features_NC.shape)),
                 where="BiFusionEncoder",
-                next_step="Give a row for each point, and point_width the width of the 3-D backbone.",
+                next_step=Says.point_features_shape_next(),
             )
         if len(images) != len(camera):
             raise InputError(
-                f"{len(images)} images but {len(camera)} cameras.",
+                Says.images_and_cameras(images=len(images), cameras=len(camera)),
                 where="BiFusionEncoder",
-                next_step="Give each image its camera.",
+                next_step=Says.images_and_cameras_next(),
             )
         if camera.image_hw != self.image_encoder.image_hw:
             raise InputError(
-                f"The cameras are for images of {list(camera.image_hw)}, the model takes "
-                f"{list(self.image_encoder.image_hw)}.",
+                Says.camera_image_size(cameras=list(camera.image_hw), model=list(self.image_encoder.image_hw)),
                 where="BiFusionEncoder",
-                next_step="Let the intrinsics follow the preprocessing (preprocess_intrinsics).",
+                next_step=Says.camera_image_size_next(),
             )
         return features_NC
 

@@ -24,6 +24,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..errors import InputError
+from ..words import Common
+from .words import Says
 
 Form = Literal["naive", "stable", "infonce"]
 NAIVE_EPS = 1e-8
@@ -72,7 +74,7 @@ class ClipConsCriterion(nn.Module):
     ) -> None:
         super().__init__()
         if form not in get_args(Form):
-            raise InputError(f"There is no form {form!r}.", next_step=f"One of {', '.join(get_args(Form))}.")
+            raise InputError(Says.no_such_form(form=form), next_step=Common.choose_one(names=", ".join(get_args(Form))))
         for name, value, allowed in (
             ("loss_weight", loss_weight, loss_weight >= 0),
             ("temperature", temperature, temperature > 0),
@@ -83,13 +85,15 @@ class ClipConsCriterion(nn.Module):
         ):
             if not allowed:
                 raise InputError(
-                    f"{name} cannot be {value}.", where="ClipConsCriterion", next_step="See its docstring."
+                    Says.value_cannot_be(name=name, value=value),
+                    where="ClipConsCriterion",
+                    next_step=Says.value_cannot_be_next(),
                 )
         if schedule is not None and (not schedule or [*schedule] != sorted(schedule, key=lambda pair: pair[0])):
             raise InputError(
-                "A schedule is a list of (first epoch, weight) in order.",
+                Says.schedule_order(),
                 where=str(schedule),
-                next_step="For example NOTE_SCHEDULE.",
+                next_step=Says.schedule_order_next(),
             )
         self.loss_weight = loss_weight
         self.temperature = max(temperature, min_temperature or 0.0)
@@ -171,31 +175,31 @@ class ClipConsCriterion(nn.Module):
     ) -> torch.Tensor:
         if feat_fusion.ndim != 2 or clip_global.ndim != 2 or feat_fusion.shape[1] != clip_global.shape[1]:
             raise InputError(
-                f"Features are [N, D] and [B, D], not {list(feat_fusion.shape)} and {list(clip_global.shape)}.",
+                Says.features_shape(points=list(feat_fusion.shape), images=list(clip_global.shape)),
                 where="ClipConsCriterion",
-                next_step="Project both to one width.",
+                next_step=Says.features_shape_next(),
             )
         points, images = len(feat_fusion), len(clip_global)
         if self.form == "infonce" and images < 2 and self.weight:
             raise InputError(
-                "infonce compares a point's image with the others of the batch, and there are none.",
+                Says.infonce_needs_others(),
                 where="ClipConsCriterion",
-                next_step="Use batches of two images or more, or form='stable'.",
+                next_step=Says.infonce_needs_others_next(),
             )
         if batch_N is None:
             if images not in (1, points):
                 raise InputError(
-                    f"{points} points and {images} images: which point belongs to which?",
+                    Says.which_image(points=points, images=images),
                     where="ClipConsCriterion",
-                    next_step="Give batch_N.",
+                    next_step=Says.which_image_next(),
                 )
             rows = torch.arange(points, device=feat_fusion.device)
             return rows if images == points else torch.zeros_like(rows)
         if batch_N.shape != (points,):
             raise InputError(
-                f"batch_N must be [{points}], not {list(batch_N.shape)}.",
+                Says.batch_shape(points=points, shape=list(batch_N.shape)),
                 where="ClipConsCriterion",
-                next_step="Give the image of each point.",
+                next_step=Says.batch_shape_next(),
             )
         return batch_N
 

@@ -26,6 +26,7 @@ from torch import nn
 
 from ..errors import InputError
 from ..words import Common
+from .words import Says
 
 Activation = Literal["none", "relu", "gelu"]
 Pool = Literal["mean", "max"]
@@ -77,9 +78,9 @@ class CLIPMultiScaleSlidingWindow(nn.Module):
         _check_choice("pool", pool, ("mean", "max"))
         _check_choice("windows", windows, ("1d", "2d"))
         if windows == "2d" and grid_hw is None:
-            raise InputError("Two-dimensional windows need the grid of the tokens.", next_step="Give grid_hw.")
+            raise InputError(Says.grid_needed(), next_step=Says.grid_needed_next())
         if not scales:
-            raise InputError("There is no window to slide.", where="scales", next_step="Give at least one scale.")
+            raise InputError(Says.no_window(), where="scales", next_step=Says.no_window_next())
         self.feat_dim = feat_dim
         self.pool = pool
         self.grid_hw = grid_hw if windows == "2d" else None
@@ -102,9 +103,9 @@ class CLIPMultiScaleSlidingWindow(nn.Module):
         """One vector `[B, D]` for each scale, before they are fused."""
         if patches_BND.ndim != 3 or patches_BND.shape[2] != self.feat_dim or not patches_BND.shape[1]:
             raise InputError(
-                f"Patch tokens are [B, N, {self.feat_dim}] with N of at least 1, not {list(patches_BND.shape)}.",
+                Says.patch_tokens_shape(width=self.feat_dim, shape=list(patches_BND.shape)),
                 where=type(self).__name__,
-                next_step="Give feat_dim the width of the tokens, and the tokens without the class token.",
+                next_step=Says.patch_tokens_shape_next(),
             )
         sequence_BDN = patches_BND.transpose(1, 2)
         field = sequence_BDN if self.grid_hw is None else self._on_grid(sequence_BDN)
@@ -135,9 +136,11 @@ class CLIPMultiScaleSlidingWindow(nn.Module):
         height, width = self.grid_hw  # type: ignore[misc]
         if height * width != sequence_BDN.shape[2]:
             raise InputError(
-                f"A grid of {height} × {width} has {height * width} tokens, not {sequence_BDN.shape[2]}.",
+                Says.grid_does_not_fit(
+                    height=height, width=width, expected=height * width, given=sequence_BDN.shape[2]
+                ),
                 where=type(self).__name__,
-                next_step="Give grid_hw the grid of the picture size in use.",
+                next_step=Says.grid_does_not_fit_next(),
             )
         return sequence_BDN.unflatten(2, (height, width))
 
@@ -246,7 +249,7 @@ def _windows(field: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
 def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
         raise InputError(
-            f"Not a choice of {name}.", where=repr(value), next_step=Common.choose_one(names=", ".join(known))
+            Says.not_a_choice(name=name), where=repr(value), next_step=Common.choose_one(names=", ".join(known))
         )
 
 
@@ -257,11 +260,11 @@ def _window(scale: Scale, windows: Windows) -> tuple[int, ...]:
         sides *= 2
     whole = all(isinstance(side, int) and not isinstance(side, bool) and side >= 1 for side in sides)
     if not whole or len(sides) != (1 if windows == "1d" else 2):
-        shape = "a length" if windows == "1d" else "a side or (height, width)"
+        shape = Says.a_length() if windows == "1d" else Says.a_side()
         raise InputError(
-            f"A scale of {windows} windows is {shape} in whole tokens, at least 1.",
+            Says.scale_shape(windows=windows, shape=shape),
             where=f"scales: {scale!r}",
-            next_step="The specified scales are 4, 8, 16.",
+            next_step=Says.scale_shape_next(),
         )
     return sides
 
@@ -273,4 +276,4 @@ def _steps(stride: Stride, size: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(max(1, side // 2) for side in size)
     if isinstance(stride, int) and not isinstance(stride, bool) and stride >= 1:
         return (stride,) * len(size)
-    raise InputError("Not a stride.", where=repr(stride), next_step="Choose window, half, or a number of tokens.")
+    raise InputError(Says.not_a_stride(), where=repr(stride), next_step=Says.not_a_stride_next())

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from ..errors import InputError
 from ..models.preprocess import resized_size
 from ..models.spec import Preprocessing
+from .words import Says
 
 MIN_DEPTH_M = 0.05  # nearer to the camera's plane than this, a point has no pixel worth the name
 OCCLUSION_M = 0.10  # a point this much off the depth measured at its pixel is not the point that was seen
@@ -116,18 +117,18 @@ class Camera:
                 continue
             if tuple(tensor.shape) != shape:
                 raise InputError(
-                    f"A camera's {name} must be {list(shape)}, not {list(tensor.shape)}.",
-                    next_step="Give one row for each image of the batch.",
+                    Says.camera_shape(name=name, expected=list(shape), shape=list(tensor.shape)),
+                    next_step=Says.camera_shape_next(),
                 )
             finite_B = torch.isfinite(tensor).flatten(1).all(1)
             if not finite_B.all():
                 raise InputError(
-                    f"A camera's {name} is not finite.",
+                    Says.camera_not_finite(name=name),
                     where=f"image {int((~finite_B).nonzero()[0])} of the batch",
-                    next_step="Leave out frames whose pose was lost.",
+                    next_step=Says.camera_not_finite_next(),
                 )
         if (self.intrinsics_B33[:, [0, 1], [0, 1]] <= 0).any():
-            raise InputError("A camera's focal lengths must be positive.", next_step="Check the intrinsics' order.")
+            raise InputError(Says.focal_lengths(), next_step=Says.focal_lengths_next())
 
     def __len__(self) -> int:
         return len(self.intrinsics_B33)
@@ -280,12 +281,12 @@ def _at_least_fp32(tensor: torch.Tensor) -> torch.Tensor:
 def _check_points(xyz_N3_m: torch.Tensor, batch_N: torch.Tensor, cameras: int) -> None:
     if xyz_N3_m.ndim != 2 or xyz_N3_m.shape[1] != 3 or batch_N.shape != xyz_N3_m.shape[:1]:
         raise InputError(
-            f"Points are [N, 3] with a batch index [N], not {list(xyz_N3_m.shape)} with {list(batch_N.shape)}.",
-            next_step="Concatenate the clouds of a batch, and say which image each point belongs to.",
+            Says.points_shape(points=list(xyz_N3_m.shape), batch=list(batch_N.shape)),
+            next_step=Says.points_shape_next(),
         )
     if len(batch_N) and not 0 <= int(batch_N.min()) <= int(batch_N.max()) < cameras:
         raise InputError(
-            f"A point belongs to image {int(batch_N.max())} (or {int(batch_N.min())}), but there are {cameras}.",
+            Says.points_of_no_image(most=int(batch_N.max()), least=int(batch_N.min()), images=cameras),
             where="batch_N",
-            next_step="Number the images of a batch from 0.",
+            next_step=Says.points_of_no_image_next(),
         )
