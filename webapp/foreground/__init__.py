@@ -1,3 +1,10 @@
-"""The Foreground tab: `tab.py` (layout, then wiring), `job.py` (what a press does), `figures.py`, `api.py`."""
+"""The Foreground tab.
+
+tab.py        what happens when               layout.py    what is on the page; draw_pad.py
+given.py      what a visitor gives            reading.py   what stands on the page → a request
+job.py        what a press does               shelf.py     results that windows hold tickets for
+showing.py    a result → the page's parts     scene.py, outlines.py, figures.py   … drawn, told, tabulated
+api.py        the named endpoint              words.py     English and Chinese; script.js, style.css
+"""
 
 from webapp.foreground import words as words

@@ -23,16 +23,17 @@ import gradio as gr
 
 from core.errors import InputError, WorkbenchError
 from core.foreground import export
+from core.foreground.analyse import analyse
 from core.foreground.annotations import from_json
 from core.foreground.components import ComponentSet
-from core.foreground.explain import explain as explain_scores
-from core.foreground.leak import LeakReport, mask_leak
-from core.foreground.pipeline import FeatureCache, ForegroundRequest, Picture, default_model
-from core.foreground.prompts import PRESETS, PromptSet, parse, preset
+from core.foreground.encoding import FeatureCache
+from core.foreground.prompt_lists import is_preset, preset
+from core.foreground.prompts import PromptSet, parse
+from core.foreground.request import Extras, ForegroundRequest, Picture, default_model
 from core.foreground.scoring import Rule
 from core.foreground.treatments import Treatment
 from core.types import Progress
-from webapp.foreground.job import LIMITS, from_file, open_picture, run
+from webapp.foreground.given import LIMITS, from_file, open_picture
 from webapp.foreground.words import Says
 from webapp.kit.notices import shown
 from webapp.kit.services import COMPUTE, COMPUTE_LIMIT, Services
@@ -67,14 +68,13 @@ def build(services: Services, cache: FeatureCache) -> None:
         with shown(services.language(request)):
             try:
                 if not image:
-                    raise InputError(Says.there_no_image(), next_step=Says.give_one_image())
-                default = PromptSet()
+                    raise InputError(Says.no_image(), next_step=Says.give_image())
                 wanted = ForegroundRequest(
                     model=model or default_model(services.settings.weights_dir),
                     prompts=PromptSet(
-                        _prompts(positive, default.positive, "positive"),
-                        _prompts(negative, default.negative, "negative"),
-                        _prompts(neutral, default.neutral, "neutral"),
+                        _prompts(positive, PromptSet.positive, "positive"),
+                        _prompts(negative, PromptSet.negative, "negative"),
+                        _prompts(neutral, PromptSet.neutral, "neutral"),
                     ),
                     templates=templates,  # type: ignore[arg-type]
                     treatment=_with(Treatment(treatment), treatment_options, "treatment_options"),  # type: ignore[arg-type]
@@ -83,27 +83,16 @@ def build(services: Services, cache: FeatureCache) -> None:
                     rule=_with(Rule(), rule, "rule"),
                     device=device,
                 )
-                limits = services.settings.web_limits
-                picture = open_picture(image[0], limits)
+                picture = open_picture(image[0], services.settings.web_limits)
                 given = _given(services, picture, image[0].name, mask, components)
-                steps = run(services, cache, image[0].name, picture, given, wanted, want_heat=False)
+                extras = Extras(explain=explain, leak=leak)
+                steps = analyse(picture, given, wanted, services.manager, extras=extras, cache=cache)
                 with closing(steps):
                     for step in steps:
                         if isinstance(step, Progress):
-                            yield _progress(step)
+                            yield {"progress": {"stage": step.stage, "done": step.done, "total": step.total}}
                         else:
-                            step.forget()
-                            outcome, reasons, leaks = step.outcome, None, None
-                            if explain:
-                                reasons = explain_scores(outcome.scores, mode=wanted.mode, rule=wanted.rule)
-                            if leak:
-                                with closing(mask_leak(picture, step.given, wanted, services.manager)) as looks:  # type: ignore[type-var]
-                                    for item in looks:
-                                        if isinstance(item, LeakReport):
-                                            leaks = item
-                                        else:
-                                            yield _progress(item)
-                            yield export.document(outcome, image=step.name, explanation=reasons, leaks=leaks)
+                            yield export.document(step, image=image[0].name)
             except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
                 raise gr.Error(str(error), print_exception=False) from None
 
@@ -148,16 +137,12 @@ def _given(
     services: Services, picture: Picture, name: str, mask: list[Upload] | None, components: Any
 ) -> ComponentSet | None:
     if mask and components:
-        raise InputError(Says.give_mask_components_not_both())
+        raise InputError(Says.mask_or_components())
     if mask:
         return from_file(mask[0], picture, name, services.settings.web_limits)
     if components is None or components == "":
         return None
     return from_json(components, picture.image_hw, image_name=name, limits=LIMITS)
-
-
-def _progress(step: Progress) -> dict[str, Any]:
-    return {"progress": {"stage": step.stage, "done": step.done, "total": step.total}}
 
 
 def _with(plain: Settable, given: Any, name: str) -> Settable:
@@ -168,7 +153,7 @@ def _with(plain: Settable, given: Any, name: str) -> Settable:
     if not isinstance(given, dict) or not all(
         key in known and isinstance(value, (int, float)) and not isinstance(value, bool) for key, value in given.items()
     ):
-        raise InputError(Says.object_numbers_name_null(name=name), next_step=f"Names: {', '.join(known)}.")
+        raise InputError(Says.numbers_kind(name=name), next_step=Says.known_names(names=", ".join(known)))
     return replace(plain, **given)
 
 
@@ -177,7 +162,7 @@ def _prompts(given: Any, default: tuple[str, ...], group: str) -> tuple[str, ...
     if given is None:
         return default
     if isinstance(given, str):
-        return preset(given).prompts if any(each.name == given for each in PRESETS) else parse(given)
+        return preset(given).prompts if is_preset(given) else parse(given)
     if isinstance(given, list) and all(isinstance(prompt, str) for prompt in given):
         return tuple(given)
-    raise InputError(Says.list_prompts_preset_name_null(group=group), where=repr(given)[:200])
+    raise InputError(Says.prompts_kind(group=group), where=repr(given)[:200])

@@ -1,4 +1,4 @@
-"""The photo to draw on: brush, box and eraser. What it does in the browser stands in `static/foreground.js`."""
+"""The photo to draw on: brush, box and eraser. What it does in the browser stands in `script.js`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-/* The Foreground tab's two places with a photo, for webapp/tabs/foreground.py.
+/* The Foreground tab's two places with a photo, for webapp/foreground/layout.py.
  *
  *   pad     the photo to draw on: brush, eraser, boxes. Sends {mask: PNG data URI or "", boxes: [[x0, y0, x1, y1]] 0..1}
  *   scene   the photo with its scored boxes and the heat map over it. A click on a box triggers `click` with {row}
@@ -285,12 +285,5 @@
     watch("value", () => scene.showBoxes());
   }
 
-  function mountExamples(element, trigger) {
-    element.addEventListener("click", (event) => {
-      const button = event.target.closest("[data-name]");
-      if (button) trigger("click", { name: button.dataset.name });
-    });
-  }
-
-  window.WorkbenchForeground = { carry, mountPad, mountScene, mountExamples };
+  window.WorkbenchForeground = { carry, mountPad, mountScene };
 })();

@@ -64,9 +64,7 @@ register(
         "foreground_grey": ("Grey outside", "外部灰度"),
         "foreground_gain": ("Gain inside", "内部增益"),
         "foreground_blur": ("Blurred outside: sigma, of the crop's shorter side", "外部模糊：σ（占裁剪短边的比例）"),
-        "foreground_device": ("Device", "设备"),
         "foreground_run": ("Score", "开始评分"),
-        "foreground_stop": ("Stop", "停止"),
         "foreground_instant": (
             "After a first run, changed prompts, modes and thresholds show at once.",
             "首次评分后，修改提示词、模式或阈值会立即生效。",
@@ -85,18 +83,6 @@ register(
             "Press “Score”: which parts are objects, which are background, and why.",
             "点击“开始评分”：哪些是物体、哪些是背景，以及原因。",
         ),
-        "foreground_no_photo": ("There is no photo.", "还没有照片。"),
-        "foreground_no_photo_next": ("Drop one, paste one, or press an example.", "请拖入、粘贴或点击示例。"),
-        "foreground_no_file": ("There is no mask and no JSON.", "没有掩码，也没有 JSON。"),
-        "foreground_no_file_next": (
-            "Upload one, or choose another source of components.",
-            "请上传，或改选其他组件来源。",
-        ),
-        "foreground_no_model": ("No CLIP model's weights are here yet.", "本机还没有任何 CLIP 模型的权重。"),
-        "foreground_no_model_next": (
-            "Run “{command}” in the project's folder, then load this page anew.",
-            "请在项目目录运行“{command}”，然后重新载入本页。",
-        ),
         "foreground_stage_wait": ("Waiting for its turn", "排队中"),
         "foreground_stage_read": ("Reading the photo", "读取照片"),
         "foreground_stage_heat": ("Loading the model, making the heat map", "加载模型，计算热图"),
@@ -104,8 +90,6 @@ register(
         "foreground_stage_components": ("Scoring the components", "为组件评分"),
         "foreground_progress_count": ("{done} of {total}", "{done} / {total}"),
         "foreground_stopped": ("Stopped. Nothing was kept.", "已停止，未保留结果。"),
-        "foreground_gone": ("There is no result in this window any more.", "此窗口中已没有结果。"),
-        "foreground_gone_next": ("Score again.", "请重新评分。"),
         # ---- results
         "foreground_components": ("Components", "组件"),
         "foreground_rejected": ("{count} rejected", "{count} 个被拒"),
@@ -177,7 +161,6 @@ register(
             "The table shows the {limit:,} best ranked of {count:,} components; the downloads hold all.",
             "表格显示排名前 {limit:,} 的组件（共 {count:,} 个）；下载文件包含全部。",
         ),
-        "foreground_no_heat": ("No heat map: {reason}", "没有热图：{reason}"),
         "foreground_cosine_note": (
             "Cosine view: the table starts with raw cosines, the old way. They carry no temperature, so a margin of 0.01 "
             "may be near certainty; multipliers still follow the softmax.",
@@ -185,36 +168,49 @@ register(
         ),
         "foreground_reject_title": ("1 component was not scored", "1 个组件未评分"),
         "foreground_rejects_title": ("{count} components were not scored", "{count} 个组件未评分"),
-        "foreground_notices_title": ("Good to know", "须知"),
-        "foreground_limits_title": ("Shown in part", "部分显示"),
     }
 )
 
 
 class Says(Vocabulary, package="page.foreground"):
-    """Errors."""
+    """Errors and their next steps."""
 
-    list_prompts_preset_name_null = Template(
-        "`{group}` is a list of prompts, a preset's name, or null.", "`{group}` 须为提示词列表、词表名称或 null。"
+    # ---- the page
+    no_photo = Template("There is no photo.", "还没有照片。")
+    give_photo = Template("Drop one, paste one, or press an example.", "请拖入、粘贴或点击示例。")
+    no_file = Template("There is no mask and no JSON.", "没有掩码，也没有 JSON。")
+    upload_file = Template("Upload one, or choose another source of components.", "请上传，或改选其他组件来源。")
+    no_model = Template("No CLIP model's weights are here yet.", "本机还没有任何 CLIP 模型的权重。")
+    fetch_one = Template(
+        "Run “{command}” in the project's folder, then load this page anew.",
+        "请在项目目录运行“{command}”，然后重新载入本页。",
     )
-    give_mask_components_not_both = Template(
-        "Give `mask` or `components`, not both.", "`mask` 与 `components` 只能提供其一。"
-    )
-    object_numbers_name_null = Template(
-        "`{name}` is an object of numbers by name, or null.", "`{name}` 须为按名称给出数值的对象，或 null。"
-    )
-    there_no_image = Template("There is no image.", "没有图片。")
-    give_one_image = Template("Give one as `image`.", "请通过 `image` 提供。")
-    there_no_boxes = Template("There are no boxes.", "没有方框。")
-    file_too_long = Template("The file is too long.", "文件过长。")
-    drawing_cannot_read = Template("The drawing cannot be read.", "无法读取绘制内容。")
-    nothing_drawn = Template("Nothing is drawn.", "还没有绘制任何内容。")
-    line_not_box = Template("Line {number} is not a box: {line!r}.", "第 {number} 行不是方框：{line!r}。")
-    write_x0_y0_x1_y1 = Template(
+    result_gone = Template("There is no result in this window any more.", "此窗口中已没有结果。")
+    score_again = Template("Score again.", "请重新评分。")
+
+    # ---- what is given
+    no_boxes = Template("There are no boxes.", "没有方框。")
+    write_boxes = Template(
         "Write x0, y0, x1, y1 in pixels, one box per line.", "请以像素写出 x0, y0, x1, y1，每行一个方框。"
     )
-    clear_draw_again = Template("Clear it and draw again.", "请清空后重新绘制。")
-    paint_over_part_photo_draw = Template(
+    not_a_box = Template("Line {number} is not a box: {line!r}.", "第 {number} 行不是方框：{line!r}。")
+    write_a_box = Template("Write x0, y0, x1, y1 in pixels.", "请以像素写出 x0, y0, x1, y1。")
+    file_too_long = Template("The file is too long.", "文件过长。")
+    drawing_unreadable = Template("The drawing cannot be read.", "无法读取绘制内容。")
+    draw_again = Template("Clear it and draw again.", "请清空后重新绘制。")
+    nothing_drawn = Template("Nothing is drawn.", "还没有绘制任何内容。")
+    draw_something = Template(
         "Paint over a part of the photo, or draw a box around it.", "请涂抹照片的一部分，或画框将其围住。"
     )
-    write_x0_y0_x1_y1_2 = Template("Write x0, y0, x1, y1 in pixels.", "请以像素写出 x0, y0, x1, y1。")
+
+    # ---- the endpoint
+    no_image = Template("There is no image.", "没有图片。")
+    give_image = Template("Give one as `image`.", "请通过 `image` 提供。")
+    prompts_kind = Template(
+        "`{group}` is a list of prompts, a preset's name, or null.", "`{group}` 须为提示词列表、词表名称或 null。"
+    )
+    mask_or_components = Template("Give `mask` or `components`, not both.", "`mask` 与 `components` 只能提供其一。")
+    numbers_kind = Template(
+        "`{name}` is an object of numbers by name, or null.", "`{name}` 须为按名称给出数值的对象，或 null。"
+    )
+    known_names = Template("Names: {names}.", "可用名称：{names}。")

@@ -12,8 +12,9 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from core.foreground.mask_images import from_mask
-from core.foreground.pipeline import ForegroundRequest, Picture, score_all
+from core.foreground.pipeline import score_all
 from core.foreground.prompts import PromptSet
+from core.foreground.request import ForegroundRequest, Picture
 from core.foreground.scoring import FIELDS
 from core.foreground.treatments import Treatment
 from core.images.decode import decode
