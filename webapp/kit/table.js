@@ -31,7 +31,8 @@
     let sort = { column: -1, down: false };
     let headings = "";
 
-    const value = () => props.value ?? { headings: [], cells: [], widths: [] };
+    // Gradio's own empty value may stand there when the table is mounted before its rows arrive.
+    const value = () => (props.value?.headings ? props.value : { headings: [], cells: [], widths: [] });
     const shown = () => order(value().cells, sort.column, sort.down);
 
     function heading(text, column) {
