@@ -41,7 +41,7 @@ _PUBLIC = {
     "vectorize_all": (".vectorize.pipeline", "vectorize_all"),
     "read_vectors": (".vectorize.store", "read"),
     "write_vectors": (".vectorize.store", "write"),
-    "check_vectors": (".vectorize.store", "check"),
+    "check_vectors": (".vectorize.comparable", "check"),
     "search_by_image": (".vectorize.search", "by_image"),
     "search_by_text": (".vectorize.search", "by_text"),
     "search_by_vector": (".vectorize.search", "by_vector"),

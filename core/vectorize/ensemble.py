@@ -17,14 +17,12 @@ MAX_BATCH = 4096
 def check_request(request: VectorizeRequest) -> None:
     """Refuses what no run could do, before anything is loaded. Raises `InputError`."""
     if not request.models:
-        raise InputError(Says.no_model_chosen(), next_step=Says.name_least_one_python_m())
+        raise InputError(Says.no_model_chosen(), next_step=Says.name_one())
     repeated = sorted({model_id for model_id in request.models if request.models.count(model_id) > 1})
     if repeated:
-        raise InputError(
-            Says.model_may_stand_ensemble_once(), where=", ".join(repeated), next_step=Says.name_each_model_once()
-        )
+        raise InputError(Says.model_repeated(), where=", ".join(repeated), next_step=Says.name_each_model_once())
     if not 1 <= request.batch_size <= MAX_BATCH:
-        raise InputError(Says.batch_size_lie_1(limit=MAX_BATCH), where=str(request.batch_size))
+        raise InputError(Says.batch_size_range(limit=MAX_BATCH), where=str(request.batch_size))
 
 
 def spans(dims: Sequence[int]) -> list[tuple[int, int]]:
@@ -64,7 +62,7 @@ def member_of(table: VectorTable, model_id: str) -> Member:
         if member.model_id == model_id:
             return member
     names = ", ".join(member.model_id for member in table.members)
-    raise InputError(Says.model_not_among_table(), where=model_id, next_step=Common.choose_one(names=names))
+    raise InputError(Says.not_in_table(), where=model_id, next_step=Common.choose_one(names=names))
 
 
 def member_vectors(table: VectorTable, model_id: str) -> np.ndarray:

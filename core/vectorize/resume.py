@@ -16,6 +16,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,13 +25,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import StoreError
+from ..files import only_one
+from ..messages import reason_of
 from ..types import ImageSource
 from .words import Says
-
-try:
-    import fcntl
-except ImportError:  # Windows: two runs into one output are then the user's own care
-    fcntl = None  # type: ignore[assignment]
 
 _MAGIC = b"ROWS"
 _FRAME = struct.Struct("<4sII")  # magic, length of the body, crc32 of the body
@@ -88,12 +86,22 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
+        rows = folder / "rows.log"
+        self._alone = ExitStack()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = (folder / "rows.log").open("a+b")
+            alone = self._alone.enter_context(only_one(rows, wait=False))
+            self._file = rows.open("a+b")
         except OSError as error:
-            raise StoreError(Says.journal_cannot_opened(error=error.strerror), where=str(folder)) from error
-        self._lock_file()
+            self._alone.close()
+            raise StoreError(Says.journal_not_opened(error=reason_of(error)), where=str(folder)) from error
+        if not alone:
+            self._file.close()
+            raise StoreError(
+                Says.output_in_use(),
+                where=str(folder),
+                next_step=Says.wait_or_choose_output(),
+            )
         self._cut_torn_end()
 
     def __enter__(self) -> Journal:
@@ -134,7 +142,7 @@ class Journal:
                 self._file.flush()
                 os.fsync(self._file.fileno())
         except OSError as error:
-            raise StoreError(Says.journal_cannot_written(error=error.strerror), where=str(self.folder)) from error
+            raise StoreError(Says.journal_not_written(error=reason_of(error)), where=str(self.folder)) from error
 
     def close(self) -> None:
         """Keeps what was written, for the next run; nothing written leaves nothing behind."""
@@ -142,21 +150,7 @@ class Journal:
         self._file.close()
         if empty:
             discard(self.folder)
-
-    def _lock_file(self) -> None:
-        if fcntl is None:
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._file.close()
-            raise StoreError(
-                Says.another_run_writing_same_output(),
-                where=str(self.folder),
-                next_step=Says.wait_choose_another_output(),
-            ) from error
-        except OSError:  # a file system without locks
-            return
+        self._alone.close()
 
     def _bodies(self) -> Iterator[bytes]:
         """Bodies of whole frames from here on; ends before the first that is not whole."""

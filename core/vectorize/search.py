@@ -61,8 +61,8 @@ def by_image(
         PassportMismatch: today's models would give other vectors than the table's.
         UnknownModel, WeightsMissing, …: as in loading a model.
     """
+    from .comparable import check_passport, dtype_here
     from .pipeline import vectorize_all
-    from .store import check_passport, dtype_here
 
     request = VectorizeRequest(
         models=tuple(member.model_id for member in table.members),
@@ -99,7 +99,7 @@ def by_text(
         PassportMismatch: today's weights are not the table's.
     """
     from ..models.passport import model_passport
-    from .store import check_member, dtype_here
+    from .comparable import check_member, dtype_here
 
     member = _text_member(table, manager, model_id)
     with manager.lease(member.model_id, device, dtype_here(member, manager, device), cancel) as lease:
@@ -122,17 +122,17 @@ def _text_member(table: VectorTable, manager: ModelManager, model_id: str | None
             raise Unsupported(Common.model_no_text_tower(), where=model_id, next_step=Common.choose_clip_model())
         return member
     if not able:
-        raise Unsupported(Says.none_models_text_tower(), next_step=Says.vectorize_clip_model_search_words())
+        raise Unsupported(Says.none_reads_words(), next_step=Says.vectorize_with_clip())
     if len(able) > 1:
         names = ", ".join(member.model_id for member in able)
-        raise InputError(Says.several_models_understand_words(), next_step=Says.name_one_ask(names=names))
+        raise InputError(Says.several_read_words(), next_step=Says.name_one_to_ask(names=names))
     return able[0]
 
 
 def _ranked(query_D: np.ndarray, vectors_ND: np.ndarray, table: VectorTable, k: int) -> list[Hit]:
     query = np.asarray(query_D, dtype=np.float64)
     if query.shape != (vectors_ND.shape[1],):
-        raise InputError(Says.query_shape_vectors_values(shape=list(query.shape), dim=vectors_ND.shape[1]))
+        raise InputError(Says.query_shape(shape=list(query.shape), dim=vectors_ND.shape[1]))
     if not np.isfinite(query).all():
         raise InputError(Says.query_not_finite())
     unit_query = query / (np.linalg.norm(query) or 1.0)

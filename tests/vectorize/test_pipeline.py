@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import core.vectorize.pipeline as pipeline
 from core.errors import Cancelled, InputError, OutOfMemory, UnknownModel
 from core.images.decode import decode
 from core.images.sources import find
 from core.models.manager import ModelManager
 from core.settings import ImageLimits, Settings
 from core.types import ImageSource, Notice, Progress, Reject, VectorizeRequest, VectorTable
-from core.vectorize.pipeline import chunked, vectorize, vectorize_all
+from core.vectorize import job, memory, threads
+from core.vectorize.pipeline import vectorize, vectorize_all
+from core.vectorize.threads import chunked
 from tests.tiny_models import TINY, build_reference
 from tests.vectorize.conftest import Fakes, photo, png, sources
 
@@ -189,7 +191,7 @@ def counting_decode(monkeypatch) -> list[str]:
         seen.append(source.id)
         return decode(source, limits)
 
-    monkeypatch.setattr(pipeline, "decode", decode_and_count)
+    monkeypatch.setattr(job, "decode", decode_and_count)
     return seen
 
 
@@ -202,7 +204,7 @@ def test_an_ensemble_decodes_each_image_once(fakes, monkeypatch):
 def test_members_that_do_not_fit_together_go_one_after_the_other_and_it_is_said(monkeypatch):
     fakes = Fakes(size_bytes=600)
     for name, spec in fakes.specs.items():  # what the manager expects before it knows
-        fakes.specs[name] = pipeline.replace(spec, params_m=0.00015)
+        fakes.specs[name] = replace(spec, params_m=0.00015)
     manager = fakes.manager(cpu_budget_bytes=1000)
     seen = counting_decode(monkeypatch)
     mixed = [*sources(11), ImageSource("bad", data=b"bad")]
@@ -359,7 +361,7 @@ def test_a_job_does_not_wait_behind_someone_who_waits_for_it():
     """The canaries are encoded while the job holds its model and a larger request already waits for its end."""
     fakes = Fakes(size_bytes=600)
     for name, spec in fakes.specs.items():
-        fakes.specs[name] = pipeline.replace(spec, params_m=0.00015)
+        fakes.specs[name] = replace(spec, params_m=0.00015)
     leased = threading.Event()
 
     def ask_for_another():
@@ -403,7 +405,7 @@ def test_decoded_images_and_waiting_pixels_are_bounded(monkeypatch):
         weakref.finalize(value, gone)
         return value
 
-    monkeypatch.setattr(pipeline, "decode", lambda source, limits: watch("decoded", decode(source, limits)))
+    monkeypatch.setattr(job, "decode", lambda source, limits: watch("decoded", decode(source, limits)))
     fakes = Fakes(before_encode=lambda batch: time.sleep(0.01))
     load = fakes.load
 
@@ -416,10 +418,10 @@ def test_decoded_images_and_waiting_pixels_are_bounded(monkeypatch):
     fakes.load = load_watched
     table = vectorize_all(sources(240), VectorizeRequest(("fake",), 4), fakes.manager())
     assert len(table.ids) == 240
-    cores = pipeline._cores()
-    streams = min(torch.get_num_threads(), pipeline._MOST_STREAMS)
+    cores = threads.cores()
+    streams = min(torch.get_num_threads(), threads.MOST_STREAMS)
     assert most["decoded"] <= cores + 1
-    assert most["pixels"] <= 4 * (pipeline._AHEAD_CHUNKS + 2 * streams + 1) + cores
+    assert most["pixels"] <= 4 * (memory.AHEAD_CHUNKS + 2 * streams + 1) + cores
     gc.collect()
     assert live == {"decoded": 0, "pixels": 0}
 
@@ -429,7 +431,7 @@ def test_the_cpu_takes_fewer_images_at_a_time_where_tensors_would_get_large(tiny
     manager = ModelManager(Settings(weights_dir=tiny_weights))
     job = threading.Event()
     with manager.lease("efficientnet_lite0", "cpu", "fp32", job) as lease:
-        probe = pipeline._probe(lease.encoder, manager, job)
+        probe = memory.probe_of(lease.encoder, manager, job)
         assert probe.largest_tensor_bytes == 96 * 113 * 113 * 4
         assert not any(module._forward_hooks for module in lease.encoder.module.modules())
         sizes = []

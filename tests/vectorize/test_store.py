@@ -9,21 +9,16 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import InputError, PassportMismatch, StoreError
-from core.models.manager import ModelManager
-from core.settings import Settings
-from core.types import Member, Notice, Reject, VectorizeRequest, VectorTable
+from core.errors import InputError, StoreError
+from core.types import Member, Notice, Reject, VectorTable
 from core.vectorize import store
-from core.vectorize.pipeline import vectorize_all
-from tests.tiny_models import TINY, write_custom
-from tests.vectorize.conftest import Fakes, sources
+from core.vectorize.formats import stored
 
 IDS = ("a.jpg", "sub/ü 猫.png", "=1+1.png", "line\nbreak.png", "-2.png", 'comma,"quote".png', "'@x.png")
 
@@ -171,7 +166,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, suffix, monk
             place.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(store._WRITERS, suffix, fail)
+    monkeypatch.setattr(store._FORMATS[suffix], "write", fail)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(StoreError, match="No space left"):
         store.write(table_of(("new.png",)), path)
@@ -280,7 +275,7 @@ def test_outputs_that_cannot_be_are_refused_before_any_work(tmp_path):
 
 
 def test_a_file_of_a_later_version_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "FORMAT", 99)
+    monkeypatch.setattr(stored, "FORMAT", 99)
     store.write(table_of(), tmp_path / "v.npz")
     monkeypatch.undo()
     with pytest.raises(StoreError, match="later version"):
@@ -298,59 +293,3 @@ def test_reading_and_searching_import_no_torch(tmp_path):
     )
     run = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
-
-
-# --- passports --------------------------------------------------------------------------------------------------------
-
-
-def made(weights_dir: Path, **request) -> VectorTable:
-    options = {"models": ("custom_tiny",), "device": "cpu", "dtype": "fp32"} | request
-    return vectorize_all(sources(3), VectorizeRequest(**options), ModelManager(Settings(weights_dir=weights_dir)))
-
-
-def test_the_same_models_and_weights_are_accepted_without_a_word(tiny_weights, tmp_path):
-    store.write(made(tiny_weights, models=("custom_tiny", "custom_tiny_wide"), normalize=True), tmp_path / "v.parquet")
-    assert store.check(store.read(tmp_path / "v.parquet"), ModelManager(Settings(weights_dir=tiny_weights))) == []
-
-
-def test_other_weights_under_the_same_name_are_refused(tiny_weights, tmp_path):
-    store.write(made(tiny_weights), tmp_path / "v.npz")
-    write_custom(tmp_path / "others", "tiny", TINY, seed=5)
-    with pytest.raises(PassportMismatch, match="weights") as caught:
-        store.check(store.read(tmp_path / "v.npz"), ModelManager(Settings(weights_dir=tmp_path / "others")))
-    assert "custom_tiny" in str(caught.value) and "Vectorize" in str(caught.value)
-
-
-def test_other_preprocessing_is_refused_with_the_difference_named(tiny_weights, tmp_path):
-    store.write(made(tiny_weights), tmp_path / "v.npz")
-    other = {**TINY, "preprocess_cfg": {**TINY["preprocess_cfg"], "mean": [0.5, 0.5, 0.5]}}
-    write_custom(tmp_path / "others", "tiny", other)  # the same weights
-    with pytest.raises(PassportMismatch, match="preprocessing mean"):
-        store.check(store.read(tmp_path / "v.npz"), ModelManager(Settings(weights_dir=tmp_path / "others")))
-
-
-def test_another_dtype_or_library_version_warns_and_the_canaries_decide(tiny_weights):
-    manager = ModelManager(Settings(weights_dir=tiny_weights))
-    table = made(tiny_weights)
-    older = json.loads(json.dumps(table.passport))
-    older["members"][0]["libraries"]["torch"] = "2.0.0"
-    older["members"][0]["dtype"] = "bfloat16"
-    warnings = store.check(replace(table, passport=older), manager)
-    assert any("torch was 2.0.0" in warning for warning in warnings) and any("dtype" in warning for warning in warnings)
-    older["canaries"][0][1][:12] = [-value for value in older["canaries"][0][1][:12]]
-    with pytest.raises(PassportMismatch, match="canary"):
-        store.check(replace(table, passport=older), manager)
-
-
-@pytest.mark.parametrize(
-    ("has_bf16", "said"), [(True, ["dtype was float32, now bfloat16", "mode was reference, now fast"]), (False, [])]
-)
-def test_vectors_made_in_fp16_on_a_gpu_are_checked_on_a_cpu_in_another_dtype(monkeypatch, has_bf16, said):
-    """The CPU takes what `auto` means there; that it differs from the fp32 written in the passport is said."""
-    monkeypatch.setattr("core.models.device.cpu_has_bf16", lambda: has_bf16)
-    fakes = Fakes()
-    manager = fakes.manager()
-    table = vectorize_all(sources(2), VectorizeRequest(("fake",), dtype="fp32"), manager)
-    fp16 = replace(table, members=(replace(table.members[0], dtype="fp16"),))
-    warnings = store.check(fp16, manager, device="cpu")
-    assert len(warnings) == len(said) and all(word in warning for word, warning in zip(said, warnings, strict=True))
