@@ -23,7 +23,7 @@ def build(services: Services) -> gr.Blocks:
     """The whole page. `__main__` serves it."""
     with gr.Blocks(title="CLIP Workbench", fill_width=True, analytics_enabled=False) as page:
         frame.header(services)
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             for package in TABS:
                 name = package.rpartition(".")[2]
                 import_module(f"{package}.words")

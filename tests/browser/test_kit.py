@@ -192,14 +192,6 @@ def test_the_open_tab_stands_in_the_address_and_a_reload_lands_there(visit) -> N
     expect(page.locator("#vz-run")).to_be_visible()
 
 
-def test_a_person_is_quicker_than_the_address(visit) -> None:
-    visitor = visit()
-    visitor.open("?tab=runs")
-    visitor.tab("Foreground")
-    visitor.page.wait_for_timeout(1500)
-    expect(visitor.page.locator("#fg-run")).to_be_visible()
-
-
 def test_gradios_own_toasts_and_tooltips_are_chinese_on_the_chinese_page(visit, tmp_path: Path) -> None:
     """`common.upload` stood in a tooltip, and "Invalid file type" on the Chinese page."""
     visitor = visit(language="zh")

@@ -1,4 +1,4 @@
-"""What the server does to Gradio's one HTML page before it leaves: language, light or dark, and nothing foreign.
+"""What the server does to Gradio's one HTML page before it leaves: language, theme, the open tab, nothing foreign.
 
 Gradio's front end asks the browser for its language and knows no lasting choice of light or dark. Both are decided
 here, from the request, so that front end, handlers and sign-in page agree: `<html lang>`, the answer of
@@ -8,6 +8,7 @@ here, from the request, so that front end, handlers and sign-in page agree: `<ht
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
@@ -30,8 +31,9 @@ BROWSER_TAGS: dict[Language, str] = {"en": "en", "zh": "zh-CN"}
 _FOREIGN = re.compile(rb'\s*<(?:meta\s+(?:property="og:|name="twitter:)|link\s+rel="manifest")[^>]*>')
 
 
-def localize(page: bytes, language: Language, theme: str | None) -> bytes:
-    """Gradio's index page → the same in `language`; `theme` is `light`, `dark` or None for the system's own."""
+def localize(page: bytes, language: Language, theme: str | None, tab: str = "") -> bytes:
+    """Gradio's index page → the same in `language`; `theme` is `light`, `dark` or None for the system's own; `tab` is
+    open (the first, where there is none of that name)."""
     tag = BROWSER_TAGS[language].encode()
     page = _FOREIGN.sub(b"", page)
     page = page.replace(b'lang="en"', b'lang="' + tag + b'"', 1)
@@ -40,7 +42,16 @@ def localize(page: bytes, language: Language, theme: str | None) -> bytes:
     page = page.replace(b"<head>", b"<head>" + tell % (tag, tag), 1)
     if theme:
         page = page.replace(b"<gradio-app", b'<gradio-app theme_mode="' + theme.encode() + b'"', 1)
+    if tab and f'"elem_id":"tab-{tab}"'.encode() in page:
+        page = page.replace(b'"elem_id":"tabs"', f'"selected":"{tab}","elem_id":"tabs"'.encode(), 1)
     return page
+
+
+def tab_of(query: str) -> str:
+    """The tab that a query string asks for: `?tab=pose`, or a link to runs, which names none; else empty."""
+    asked = parse_qs(query, keep_blank_values=True)
+    tab = asked.get("tab", ["runs" if "runs" in asked else ""])[0]
+    return tab if re.fullmatch(r"\w{1,40}", tab) else ""
 
 
 def theme_of(headers: Headers) -> str | None:
@@ -73,7 +84,12 @@ class LocalizedPage:
             body.extend(message.get("body", b""))
             if message.get("more_body"):
                 return
-            page = localize(bytes(body), language_of(headers, self.default_language), theme_of(headers))
+            page = localize(
+                bytes(body),
+                language_of(headers, self.default_language),
+                theme_of(headers),
+                tab_of(scope["query_string"].decode("latin-1")),
+            )
             out = MutableHeaders(raw=list(start["headers"]))
             out["content-length"] = str(len(page))
             out["cache-control"] = "no-store"
