@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -30,7 +31,8 @@ assert [name for name in sys.modules if name.startswith("core.")] == [], "nothin
 
 settings = Settings()
 assert "site-packages" not in str(settings.weights_dir) and "site-packages" not in str(settings.runs_dir)
-table = vectorize_all(find_images(Path(sys.argv[1])).sources[:2], VectorizeRequest(("efficientnet_lite0",)), ModelManager(settings))
+sources = find_images(Path(sys.argv[1])).sources[:2]
+table = vectorize_all(sources, VectorizeRequest(("efficientnet_lite0",)), ModelManager(settings))
 assert table.vectors_ND.shape == (2, 1280)
 try:
     vectorize_all([], VectorizeRequest(("nonsense",)), ModelManager(settings))
@@ -45,7 +47,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from the sources as they are. No network: what builds it is in this environment."""
     folder = tmp_path_factory.mktemp("wheel")
     copy = folder / "source"
-    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(REPO_DIR), str(copy)], check=True)
+    copy.mkdir()
+    for name in ("pyproject.toml", "setup.py", "requirements.txt", "README.md", "LICENSE"):
+        shutil.copy(REPO_DIR / name, copy)
+    shutil.copytree(REPO_DIR / "core", copy / "core", ignore=shutil.ignore_patterns("__pycache__"))
     build = [
         sys.executable,
         "-m",
