@@ -51,7 +51,7 @@ LOOK_AT_PATCHES = 2**40  # the draw of pictures that the patch embedding starts 
 
 
 @dataclass(frozen=True)
-class Plan:
+class DemoPlan:
     """Everything that decides the result. Stored with the checkpoint; a run only goes on under an equal plan.
 
     The learning rate rises over `warmup_steps`, stays, and falls linearly to nothing over the last `decay_share` of
@@ -120,16 +120,16 @@ class Plan:
 
 def prepare(work_dir: Path) -> None:
     """Makes every data file that is absent."""
-    from experiments.demo_clip import artwork, data, heads
+    from experiments.demo_clip import artwork, data, head_bank
 
     artwork.prepare(work_dir, processes=_cores())
     data.prepare_backgrounds(work_dir)
-    heads.prepare(work_dir, processes=_cores())
+    head_bank.prepare(work_dir, processes=_cores())
 
 
 def train(
     work_dir: Path,
-    plan: Plan,
+    plan: DemoPlan,
     *,
     shares: Any = None,
     composer: Any = None,
@@ -161,7 +161,7 @@ def train(
     """
     import torch
 
-    from core.runs.record import read_commit
+    from core.runs.environment import read_commit
     from experiments.demo_clip.card import training_of
     from experiments.demo_clip.data import Composer, Shares, batches, name_prompts
     from experiments.demo_clip.model import (
@@ -376,7 +376,7 @@ def _command(stored: dict[str, Any]) -> str:
     """The command that trained this checkpoint; EARLIER are the weights that it went on from."""
     from experiments.demo_clip.data import Shares
 
-    plan = Plan(**stored["plan"])
+    plan = DemoPlan(**stored["plan"])
     command = f"python -m experiments.train_demo_clip train --steps {plan.steps} --seed {plan.seed} --lr {plan.lr}"
     command += f" --decay_share {plan.decay_share}" + (f" --end_at {plan.cut_to}" if plan.cut_to else "")
     command += f" --devices {plan.devices} --batch_factor {max(1, stored['shares']['singles'] // Shares.singles)}"
@@ -417,11 +417,11 @@ def _hash_of(folder: Path) -> str:
     return hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
 
 
-def _cut(plan: Plan, stored: dict[str, Any], end_at: int | None) -> Plan:
+def _cut(plan: DemoPlan, stored: dict[str, Any], end_at: int | None) -> DemoPlan:
     """The plan with its end drawn nearer, from where the checkpoint stands or where an earlier cut began."""
     if end_at is None:
         return plan
-    before = Plan(**stored["plan"])
+    before = DemoPlan(**stored["plan"])
     if before.cut_to == end_at:
         return replace(plan, cut_from=before.cut_from, cut_to=end_at)
     if not stored["step"] < end_at < plan.steps or before.cut_to:
@@ -433,7 +433,7 @@ def _cut(plan: Plan, stored: dict[str, Any], end_at: int | None) -> Plan:
     return replace(plan, cut_from=stored["step"], cut_to=end_at)
 
 
-def _check_plan(plan: Plan, shares: dict[str, int], stored: dict[str, Any], checkpoint: Path) -> None:
+def _check_plan(plan: DemoPlan, shares: dict[str, int], stored: dict[str, Any], checkpoint: Path) -> None:
     """Only the number of steps and the share of the fall may differ, while by both the learning rate is still level."""
     if stored["shares"] != shares:
         raise InputError(
@@ -441,7 +441,7 @@ def _check_plan(plan: Plan, shares: dict[str, int], stored: dict[str, Any], chec
             where=str(checkpoint),
             next_step="give the same --batch_factor, or another --work_dir, or remove the checkpoint",
         )
-    before = Plan(**stored["plan"])
+    before = DemoPlan(**stored["plan"])
     uncut = replace(plan, cut_from=before.cut_from, cut_to=before.cut_to) if not before.cut_to else plan
     same = replace(before, steps=plan.steps, decay_share=plan.decay_share) == uncut
     level = all(stored["step"] <= each.steps * (1 - each.decay_share) for each in (before, plan))
@@ -456,7 +456,7 @@ def _check_plan(plan: Plan, shares: dict[str, int], stored: dict[str, Any], chec
 def _validate(work_dir: Path, weights: dict[str, Any], config: dict[str, Any], device: str) -> dict[str, float]:
     from experiments.demo_clip.data import Composer
     from experiments.demo_clip.evaluate import name_ranks, pose_accuracy
-    from experiments.demo_clip.heads import HeadBank
+    from experiments.demo_clip.head_bank import HeadBank
     from experiments.demo_clip.model import build
 
     model = build(config).to(device)
@@ -497,16 +497,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work_dir", "--work-dir", type=Path, default=DEFAULT_WORK_DIR)
     parser.add_argument("--output_dir", "--output-dir", type=Path, default=DEFAULT_OUTPUT_DIR)
     parser.add_argument("--output", type=Path, help="composites: the folder to write; by default in --work_dir")
-    parser.add_argument("--steps", type=int, default=Plan.steps)
-    parser.add_argument("--seed", type=int, default=Plan.seed)
-    parser.add_argument("--lr", type=float, default=Plan.lr)
-    parser.add_argument("--decay_share", "--decay-share", type=float, default=Plan.decay_share)
+    parser.add_argument("--steps", type=int, default=DemoPlan.steps)
+    parser.add_argument("--seed", type=int, default=DemoPlan.seed)
+    parser.add_argument("--lr", type=float, default=DemoPlan.lr)
+    parser.add_argument("--decay_share", "--decay-share", type=float, default=DemoPlan.decay_share)
     parser.add_argument(
         "--end_at", "--end-at", type=int, help="an interrupted training ends at this step, before its plan"
     )
     parser.add_argument("--start_from", "--start-from", type=Path, help="an exported model whose weights to start with")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--devices", type=int, default=Plan.devices, help="GPUs, or processes on a CPU")
+    parser.add_argument("--devices", type=int, default=DemoPlan.devices, help="GPUs, or processes on a CPU")
     parser.add_argument("--threads", type=int, help="CPU threads; by default as many as torch chooses")
     parser.add_argument(
         "--batch_factor",
@@ -520,7 +520,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="processes that compose pictures, for each device; by default 1 on a CPU, one for each core beside a GPU",
     )
     options = parser.parse_args(arguments)
-    plan = Plan(
+    plan = DemoPlan(
         steps=options.steps,
         seed=options.seed,
         lr=options.lr,

@@ -1,4 +1,4 @@
-"""`python -m core runs compare DIR` and `list`: training runs, judged and counted."""
+"""`python -m core runs compare DIR`, `list`, `pack` and `unpack`: training runs, judged, counted, handed on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from ..messages import listed
+from ..runs.words import Says
+from ..settings import Settings
+
 app = typer.Typer(no_args_is_help=True, help="Training runs: what is there, and is a difference more than noise?")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of runs, searched with everything below it.")]
@@ -16,13 +20,14 @@ GroupBy = Annotated[
     list[str],
     typer.Option("--group_by", "--group-by", help="Config key that makes the arms; several: repeat it, or commas."),
 ]
-Metric = Annotated[str, typer.Option("--metric", help="What is reported, e.g. test/nme.")]
+Metric = Annotated[str, typer.Option("--metric", help="What is reported, e.g. test/acc.")]
 SelectMetric = Annotated[
     str | None,
     typer.Option("--select_metric", "--select-metric", help="What chooses the checkpoint; default: the val/ twin."),
 ]
 Baseline = Annotated[
-    str | None, typer.Option("--baseline", help="Arm the others are compared with; default: mlp, or the first.")
+    str | None,
+    typer.Option("--baseline", help="Arm the others are compared with; default: the experiment's own, or the first."),
 ]
 Direction = Annotated[
     str | None, typer.Option("--direction", help="min or max is better; default: told from the metric's name.")
@@ -50,9 +55,12 @@ def compare_command(
     cache: UseCache = True,
 ) -> None:
     """Say whether each arm is better or worse than the baseline, or whether that cannot be told."""
-    from ..runs import compare
+    from ..runs import compare, conventions_for, known_conventions
+    from ..runs.conventions import read_conventions
 
     found = _read(folder, cache)
+    own = read_conventions(folder)
+    known = [*([own] if own else []), *known_conventions(Settings().results_dir)]
     report = compare(
         found,
         group_by=group_by,
@@ -61,6 +69,7 @@ def compare_command(
         baseline=baseline,
         direction=direction,
         at=at,
+        conventions=conventions_for(found, known),
     )
     if as_json:
         problems = [{"path": one.path, "code": one.code, "reason": one.reason} for one in found.problems]
@@ -120,6 +129,35 @@ def list_command(folder: Folder, as_json: AsJson = False, cache: UseCache = True
         for note in run.notes:
             print(f"Note: {run.name}: {note}.")
     _print_problems(found)
+
+
+@app.command("pack")
+def pack_command(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write, e.g. mine.runs.zip.")],
+) -> None:
+    """Put the runs of a folder into one file, to hand to somebody.
+
+    Put it into any folder of runs, or upload it to the page: it is read as it is.
+    """
+    from ..runs import RunReader, pack_runs
+
+    runs = len(RunReader(folder).read())
+    packed = pack_runs(folder, file)
+    print(Says.packed(runs=runs, files=packed.files, size=packed.bytes, path=file))
+    if packed.left_out:
+        print(Says.left_out(names=listed(packed.left_out, 10)), file=sys.stderr)
+
+
+@app.command("unpack")
+def unpack_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A pack of runs.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, to unpack into.")],
+) -> None:
+    """Write the files of a pack into a folder, byte by byte as they were packed."""
+    from ..runs import unpack_runs
+
+    print(Says.unpacked(files=unpack_runs(file, folder), path=folder))
 
 
 def _read(folder: Path, cache: bool) -> Any:

@@ -70,7 +70,7 @@ def band(
         InputError: `x` or `interval` is none of those.
     """
     if x not in ("step", "epoch", "time") or interval not in ("bootstrap", "t"):
-        raise InputError(Says.band_over_step_epoch_time(), where=f"{x}, {interval}")
+        raise InputError(Says.band_over(), where=f"{x}, {interval}")
     curves = [curve for run in runs if (curve := _curve(run, metric, x, above=0.0 if log_x else -math.inf)) is not None]
     # Ascending x's at which the mean is looked at: all there are, unless that is too many.
     share = max(points, MOST_CANDIDATES // max(len(curves), 1))

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
+from ..files import replacing
 from . import arrow
 from .series import Series
 
-CACHE_FORMAT = 2  # raise it when what is read from a log changes
+CACHE_FORMAT = 3  # raise it when what is read from a log changes
 SMALLEST_CACHED_BYTES = 256 * 2**10  # shorter logs are parsed faster than a cache file is opened
 DEFAULT_MAX_BYTES = 4 * 2**30
 COLUMNS = ("step", "epoch", "time", "value")
@@ -73,19 +73,13 @@ class SeriesCache:
         batch, axes = _batch_of(series)
         header = {"format": CACHE_FORMAT, "state": dict(state), "names": list(series), "axes": axes}
         batch = batch.replace_schema_metadata({b"header": json.dumps(header).encode()})
-        temporary = None
+        target = self._folder / f"{key}.arrow"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as file:
-                temporary = Path(file.name)
-                with pa.ipc.new_file(file, batch.schema) as writer:
-                    writer.write_batch(batch)
-            size = temporary.stat().st_size
-            temporary.replace(self._folder / f"{key}.arrow")
+            with replacing(target) as (draft,), pa.ipc.new_file(str(draft), batch.schema) as writer:
+                writer.write_batch(batch)
+            size = target.stat().st_size
         except OSError:
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    temporary.unlink()
             return False
         self._make_room(size)
         return True

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..errors import InputError
+from ..messages import Message
+from .conventions import NO_CONVENTIONS, Conventions
 from .report import RunValue
 from .series import Run, Series
 from .words import Says
 
 _LOWER = frozenset(
-    """loss nme error err mae mse rmse rmsd ms millisecond milliseconds s sec secs second seconds time latency duration
-    fr perplexity ppl memory bytes mb gb ece nll bce ce wer cer fid eer brier distance drift miss regret""".split()  # noqa: SIM905
+    """loss error err mae mse rmse rmsd ms millisecond milliseconds s sec secs second seconds time latency duration
+    perplexity ppl memory bytes mb gb ece nll bce ce wer cer fid eer brier distance drift miss regret""".split()  # noqa: SIM905
 )
 _HIGHER = frozenset(
     """acc accuracy map ap rank auc auroc auprc aupr recall iou miou giou precision f1 fscore dice psnr ssim r2 top r
@@ -31,17 +34,18 @@ _RATE = re.compile(
 )
 
 
-def direction_of(metric: str, given: str | None = None) -> str:
+def direction_of(metric: str, given: str | None = None, conventions: Conventions = NO_CONVENTIONS) -> str:
     """`min` where lower is better, `max` where higher is: as given, else told from the words of the metric's name.
 
-    The part after the last `/` decides; the whole name only if that says nothing.
+    The part after the last `/` decides; the whole name only if that says nothing. An experiment's conventions may know
+    more words.
 
     Raises:
         InputError: `given` is neither, or the name says nothing or both.
     """
     if given is not None:
         if given not in ("min", "max"):
-            raise InputError(Says.direction_min_max(), where=str(given), next_step=Says.direction_min_max_2())
+            raise InputError(Says.direction(), where=str(given), next_step=Says.give_direction())
         return given
     if _RATE.search(metric):
         return "max"  # images per second
@@ -50,73 +54,72 @@ def direction_of(metric: str, given: str | None = None) -> str:
         parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"mAP|mIoU|IoU", lambda match: match[0].lower(), name))
         found = [*parts, *(word for part in parts for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", part))]
         words = {word.lower() for word in found}
-        lower, higher = bool(words & _LOWER), bool(words & _HIGHER)
+        lower = bool(words & (_LOWER | conventions.lower_is_better))
+        higher = bool(words & (_HIGHER | conventions.higher_is_better))
         if lower != higher:
             return "min" if lower else "max"
-    raise InputError(
-        Says.metric_name_does_not_say(),
-        where=metric,
-        next_step=Says.say_direction_min_direction_max(),
-    )
+    raise InputError(Says.direction_untold(), where=metric, next_step=Says.say_direction())
 
 
 class Chooser:
     """Which number a run is represented by."""
 
     def __init__(
-        self, runs: list[Run], metric: str, select_metric: str | None, at: str | int, direction: str | None
+        self,
+        runs: Sequence[Run],
+        metric: str,
+        select_metric: str | None,
+        at: str | int,
+        direction: str | None,
+        conventions: Conventions,
     ) -> None:
         self.metric = metric
         self.at = at
         self.select_metric: str | None = None
-        self.notes: list[str] = []
+        self.notes: list[Message] = []
         self._select_lower = False
         if at != "best":
             return
         names = {name for run in runs for name in run.metrics}
         if select_metric is not None and select_metric not in names:
-            raise InputError(
-                Says.no_run_metric_should_choose(),
-                where=select_metric,
-                next_step=Says.give_select_metric_one_runs(),
-            )
+            raise InputError(Says.no_select_metric(), where=select_metric, next_step=Says.give_select_metric())
         twin = select_metric or next((name for name in _val_twins(metric) if name in names), None)
         is_test = _split_of(metric) == "test"
         if twin is None and not is_test:
             twin = metric
             if _split_of(metric) != "val":
-                self.notes.append(Says.no_val_twin_own_best(metric=metric))
+                self.notes.append(Says.no_val_twin(metric=metric))
         self.select_metric = twin
         if twin is not None:
-            self._select_lower = _direction_to_select(twin, metric, direction) == "min"
+            self._select_lower = _direction_to_select(twin, metric, direction, conventions) == "min"
 
-    def value_of(self, run: Run, arm: str, seed: str) -> RunValue | str:
+    def value_of(self, run: Run, arm: str, seed: str) -> RunValue | Message:
         """The run's value, or why it has none. The value may be NaN or infinite."""
         reported = run.metrics.get(self.metric)
         if reported is None or len(reported) == 0:
-            return f"has no {self.metric}"
+            return Says.no_metric(metric=self.metric)
         index = self._index(run, reported)
-        if isinstance(index, str):
+        if isinstance(index, Message):
             return index
         return RunValue(run.id, run.name, arm, seed, float(reported.value[index]), int(reported.step[index]))
 
-    def _index(self, run: Run, reported: Series) -> int | str:
+    def _index(self, run: Run, reported: Series) -> int | Message:
         if self.at == "last":
             return len(reported) - 1
         if isinstance(self.at, int):
             index = int(np.searchsorted(reported.step, self.at))
             if index < len(reported) and reported.step[index] == self.at:
                 return index
-            steps = f"its steps run from {reported.step[0]:,} to {reported.step[-1]:,}"
-            return f"has no {self.metric} at step {self.at:,} ({steps})"
+            first, last = int(reported.step[0]), int(reported.step[-1])
+            return Says.no_metric_at_step(metric=self.metric, step=self.at, first=first, last=last)
         if self.select_metric is None:  # a test metric without a twin
             if len(reported) == 1:
                 return 0
-            return Says.values_no_validation_metric_choose(count=len(reported), metric=self.metric)
+            return Says.many_values(count=len(reported), metric=self.metric)
         selecting = run.metrics.get(self.select_metric)
         logged_once = len(reported) == 1 and self.select_metric != self.metric
         if selecting is None or len(selecting) == 0:
-            return 0 if logged_once else Says.no_choose_checkpoint(metric=self.select_metric)
+            return 0 if logged_once else Says.no_choosing_metric(metric=self.select_metric)
         finite = np.flatnonzero(np.isfinite(selecting.value))
         if not len(finite):
             return Says.throughout(metric=self.select_metric, value=number_word(float(selecting.value[-1])))
@@ -126,7 +129,7 @@ class Chooser:
         best = int(finite[values.argmin() if self._select_lower else values.argmax()])
         return self._reported_at(selecting, best, reported)
 
-    def _reported_at(self, selecting: Series, best: int, reported: Series) -> int | str:
+    def _reported_at(self, selecting: Series, best: int, reported: Series) -> int | Message:
         """Where the reported metric was logged for the chosen checkpoint: the same step, else the same epoch."""
         step = int(selecting.step[best])
         index = int(np.searchsorted(reported.step, step))
@@ -136,7 +139,7 @@ class Chooser:
             same_epoch = np.flatnonzero(reported.epoch == selecting.epoch[best])
             if len(same_epoch):
                 return int(same_epoch[-1])
-        return Says.no_step_which_chose(metric=self.metric, step=step, select=self.select_metric)
+        return Says.no_metric_at_chosen(metric=self.metric, step=step, select=self.select_metric)
 
 
 _SPLITS = {
@@ -174,15 +177,15 @@ def _val_twins(metric: str) -> list[str]:
     ]
 
 
-def _direction_to_select(select_metric: str, metric: str, given: str | None) -> str:
+def _direction_to_select(select_metric: str, metric: str, given: str | None, conventions: Conventions) -> str:
     """A given direction is about the reported metric; another metric's own name goes before it."""
     if _without_split(select_metric) == _without_split(metric):
-        return direction_of(select_metric, given)
+        return direction_of(select_metric, given, conventions)
     try:
-        return direction_of(select_metric)
+        return direction_of(select_metric, None, conventions)
     except InputError:
-        return direction_of(select_metric, given)
+        return direction_of(select_metric, given, conventions)
 
 
-def number_word(value: float) -> str:
-    return "NaN" if math.isnan(value) else "infinite" if math.isinf(value) else f"{value:g}"
+def number_word(value: float) -> str | Message:
+    return "NaN" if math.isnan(value) else Says.infinite() if math.isinf(value) else f"{value:g}"

@@ -1,6 +1,6 @@
 """Is one arm better than another, or is that noise?
 
-    report = compare(read_runs("runs"), group_by="pose_encoder", metric="test/nme")
+    report = compare(read_runs("runs"), group_by="optimizer", metric="test/acc")
     report.comparisons[0].verdict        # better | worse | no_difference_shown | refused
 
 How a verdict comes about, step by step:
@@ -26,19 +26,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import InputError
+from ..messages import Message, listed
 from ..words import Common
 from . import statistics
 from .checkpoint import Chooser, direction_of, number_word
-from .report import ArmSummary, Comparison, Excluded, Report, RunValue, p_text
+from .conventions import NO_CONVENTIONS, Conventions
+from .report import ArmSummary, Comparison, Excluded, Report, RunValue, p_text, seeds_text
 from .series import Run, RunSet, config_differences, config_text
 from .words import Says
 
 SEED_KEYS = ("seed", "random_seed", "seed_everything", "_seed")
-DEFAULT_BASELINE = "mlp"
 
 
 # ---------------------------------------------------------------------------------------------------------- comparing
@@ -53,18 +55,20 @@ def compare(
     baseline: str | None = None,
     direction: str | None = None,
     at: str | int = "best",
+    conventions: Conventions = NO_CONVENTIONS,
 ) -> Report:
     """Compares every arm with the baseline.
 
     Args:
         runs: what was read.
         group_by: config key or keys (a comma separates several in one text).
-        metric: what is reported, e.g. `test/nme`.
+        metric: what is reported, e.g. `test/acc`.
         select_metric: what chooses the checkpoint; default: the metric's `val/` twin, or the metric itself where it is
             not a test metric and has none.
-        baseline: an arm's label; default: the arm `mlp` where there is one, else the first found.
+        baseline: an arm's label; default: the first of the conventions' baselines that is there, else the first found.
         direction: `min` or `max`; default: told from the metric's name.
         at: `best`, `last`, or a step.
+        conventions: what the experiment has agreed on (`conventions.py`).
 
     Raises:
         InputError: no run has the key or the metric, the direction cannot be told, or an argument makes no sense.
@@ -73,42 +77,15 @@ def compare(
     keys = _keys(group_by)
     _check_known(found, keys, metric)
     at = _checked_at(at)
-    lower_is_better = direction_of(metric, direction) == "min"
-    chooser = Chooser(found, metric, select_metric, at, direction)
-
-    excluded: list[Excluded] = []
-    candidates: list[tuple[Run, RunValue]] = []
-    for run in found:
-        arm, seed = _arm_of(run, keys), _seed_of(run)
-        value = chooser.value_of(run, arm or "", seed or "")
-        if arm is None:
-            missing = ", ".join(key for key in keys if key not in run.config)
-            value = Says.config_no(keys=missing)
-        elif run.status == "running":
-            value = Says.still_running()
-        if isinstance(value, str):
-            excluded.append(Excluded(run.id, run.name, arm or "", seed or "", value))
-        else:
-            candidates.append((run, value))
-    counted, repeated = _one_run_for_each_seed(candidates)
-    excluded += repeated
-
-    usable: list[tuple[Run, RunValue]] = []
-    for run, value in counted:
-        if math.isfinite(value.value):
-            usable.append((run, value))
-        else:
-            reason = Says.step(metric=metric, value=number_word(value.value), step=value.step)
-            excluded.append(Excluded(run.id, run.name, value.arm, value.seed, reason))
+    lower_is_better = direction_of(metric, direction, conventions) == "min"
+    chooser = Chooser(found, metric, select_metric, at, direction, conventions)
+    usable, excluded = _values_that_count(found, keys, chooser)
 
     values = [value for _, value in usable]
-    labels = list(dict.fromkeys(value.arm for value in values))
-    base = _baseline_of(labels, baseline, [_arm_of(run, keys) for run in found])
-    if base is not None:
-        labels = [base, *(label for label in labels if label != base)]
+    base = _baseline_of(values, baseline, [arm_of(run, keys) for run in found], conventions.baselines)
+    labels = list(dict.fromkeys([*([] if base is None else [base]), *(value.arm for value in values)]))
     summaries = tuple(_summary(label, [value.value for value in values if value.arm == label]) for label in labels)
-    comparisons, unpaired = _compare_arms(labels, values, excluded, lower_is_better)
-    excluded += unpaired
+    pairs = _pair_up(labels, values)
     return Report(
         metric=metric,
         select_metric=chooser.select_metric,
@@ -117,18 +94,48 @@ def compare(
         group_by=keys,
         baseline=base,
         arms=summaries,
-        comparisons=comparisons,
+        comparisons=_compare_arms(labels, pairs, excluded, lower_is_better),
         values=tuple(values),
-        excluded=tuple(excluded),
+        excluded=(*excluded, *_unpaired(values, pairs)),
         notes=tuple(_notes(usable, labels, keys, chooser)),
     )
+
+
+Candidate = tuple[Run, RunValue]
+
+
+def _values_that_count(
+    runs: Sequence[Run], keys: tuple[str, ...], chooser: Chooser
+) -> tuple[list[Candidate], list[Excluded]]:
+    """Each run with its value; and those that have none, are not done, are repeated or not finite."""
+    excluded: list[Excluded] = []
+    candidates: list[Candidate] = []
+    for run in runs:
+        arm, seed = arm_of(run, keys), _seed_of(run)
+        value = chooser.value_of(run, arm or "", seed or "")
+        if arm is None:
+            value = Says.config_lacks(keys=", ".join(key for key in keys if key not in run.config))
+        elif run.status == "running":
+            value = Says.still_running()
+        if isinstance(value, Message):
+            excluded.append(Excluded(run.id, run.name, arm or "", seed or "", value))
+        else:
+            candidates.append((run, value))
+    counted, repeated = _one_run_for_each_seed(candidates)
+    excluded += repeated
+    usable = [(run, value) for run, value in counted if math.isfinite(value.value)]
+    for run, value in counted:
+        if not math.isfinite(value.value):
+            reason = Says.not_finite(metric=chooser.metric, value=number_word(value.value), step=value.step)
+            excluded.append(Excluded(run.id, run.name, value.arm, value.seed, reason))
+    return usable, excluded
 
 
 def _keys(group_by: str | Sequence[str]) -> tuple[str, ...]:
     parts = group_by.split(",") if isinstance(group_by, str) else [part for one in group_by for part in one.split(",")]
     keys = tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
     if not keys:
-        raise InputError(Says.runs_grouped_config_key(), next_step=Says.name_one_example_pose_encoder())
+        raise InputError(Says.no_key(), next_step=Says.name_key())
     return keys
 
 
@@ -137,24 +144,25 @@ def _checked_at(at: str | int) -> str | int:
         return at
     if re.fullmatch(r"\d+", str(at).strip()):
         return int(at)
-    raise InputError(Common.checkpoint_best_last_step(), where=str(at), next_step=Says.best_last_1000())
+    raise InputError(Common.checkpoint_best_last_step(), where=str(at), next_step=Says.which_checkpoint())
 
 
 def _check_known(runs: list[Run], keys: tuple[str, ...], metric: str) -> None:
     """A misspelt key or metric is told from a run that merely lacks it."""
     if not runs:
-        raise InputError(Common.there_no_runs_here(), next_step=Says.give_folder_training_wrote_runs())
+        raise InputError(Common.there_no_runs_here(), next_step=Says.give_runs_folder())
     for key in keys:
         if not any(key in run.config for run in runs):
-            known = ", ".join(config_differences(runs)[:12]) or "none differs"
-            raise InputError(Says.no_run_config_key(), where=key, next_step=Says.keys_differ(names=known))
+            known = ", ".join(config_differences(runs)[:12]) or Says.none_differs()
+            raise InputError(Says.unknown_key(), where=key, next_step=Says.keys_that_differ(names=known))
     if not any(metric in run.metrics for run in runs):
         names = sorted({name for run in runs for name in run.metrics})
-        known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-        raise InputError(Says.no_run_metric(), where=metric, next_step=Says.metrics(names=known or "none"))
+        known = ", ".join([*names[:20], *(["…"] if len(names) > 20 else [])]) or Says.none()
+        raise InputError(Says.unknown_metric(), where=metric, next_step=Says.known_metrics(names=known))
 
 
-def _arm_of(run: Run, keys: tuple[str, ...]) -> str | None:
+def arm_of(run: Run, keys: Sequence[str]) -> str | None:
+    """The label of a run's arm; None if its config has not all of the keys."""
     if any(key not in run.config for key in keys):
         return None
     if len(keys) == 1:
@@ -167,46 +175,52 @@ def _seed_of(run: Run) -> str | None:
     return None if key is None else config_text(run.config[key])
 
 
-def _baseline_of(labels: list[str], given: str | None, all_arms: Sequence[str | None]) -> str | None:
+def _baseline_of(
+    values: Sequence[RunValue], given: str | None, all_arms: Sequence[str | None], usual: Sequence[str]
+) -> str | None:
+    labels = list(dict.fromkeys(value.arm for value in values))
     if given is not None:
-        for label in labels:
-            if label == given or label.lower() == given.lower():
-                return label
-        next_step = f"Arms: {'; '.join(labels) or 'none'}."
-        if given in all_arms:
-            raise InputError(Says.no_run_baseline_counts(), where=given, next_step=next_step)
-        raise InputError(Says.baseline_none_arms(), where=given, next_step=next_step)
-    named = [label for label in labels if DEFAULT_BASELINE in re.split(r"[=,\s]+", label.lower())]
-    return named[0] if len(named) == 1 else labels[0] if labels else None
+        found = next((label for label in labels if label.lower() == given.lower()), None)
+        found = given if given in labels else found
+        if found is None:
+            what = Says.baseline_counts_nothing() if given in all_arms else Says.unknown_baseline()
+            raise InputError(what, where=given, next_step=Says.known_arms(names="; ".join(labels) or Says.none()))
+        return found
+    for name in usual:
+        named = [label for label in labels if name.lower() in re.split(r"[=,\s]+", label.lower())]
+        if len(named) == 1:
+            return named[0]
+    return labels[0] if labels else None
 
 
 def _one_run_for_each_seed(
-    candidates: list[tuple[Run, RunValue]],
-) -> tuple[list[tuple[Run, RunValue]], list[Excluded]]:
+    candidates: list[Candidate],
+) -> tuple[list[Candidate], list[Excluded]]:
     """Of several runs of one arm and seed the latest counts. Runs without a seed all stay; they pair with none."""
-    latest: dict[tuple[str, str], tuple[Run, RunValue]] = {}
-    kept: list[tuple[Run, RunValue]] = []
+    latest: dict[tuple[str, str], Candidate] = {}
+    kept: list[Candidate] = []
     excluded: list[Excluded] = []
-    for run, value in candidates:
-        if not value.seed:
-            kept.append((run, value))
-            continue
+    for candidate in candidates:
+        value = candidate[1]
         key = (value.arm, value.seed)
-        if key in latest and _age(latest[key][0]) > _age(run):
-            older, newer = (run, value), latest[key]
-        elif key in latest:
-            older, newer = latest[key], (run, value)
+        if not value.seed:
+            kept.append(candidate)
+        elif key not in latest:
+            latest[key] = candidate
         else:
-            latest[key] = (run, value)
-            continue
-        latest[key] = newer
-        reason = Says.later_run_same_arm_seed(run=newer[0].name)
-        differing = config_differences([older[0], newer[0]])
-        if differing:
-            reason += f" (they differ in {', '.join(differing[:4])}: group by that too?)"
-        excluded.append(Excluded(older[0].id, older[0].name, older[1].arm, older[1].seed, reason))
-    kept_ids = {run.id for run, _ in kept} | {run.id for run, _ in latest.values()}
-    return [(run, value) for run, value in candidates if run.id in kept_ids], excluded
+            older, newer = sorted([latest[key], candidate], key=lambda one: _age(one[0]))
+            latest[key] = newer
+            reason = _repeated(older[0], newer[0])
+            excluded.append(Excluded(older[0].id, older[0].name, value.arm, value.seed, reason))
+    kept_ids = {run.id for run, _ in [*kept, *latest.values()]}
+    return [candidate for candidate in candidates if candidate[0].id in kept_ids], excluded
+
+
+def _repeated(older: Run, newer: Run) -> Message:
+    differing = config_differences([older, newer])
+    if differing:
+        return Says.later_run_differs(run=newer.name, keys=", ".join(differing[:4]))
+    return Says.later_run(run=newer.name)
 
 
 def _age(run: Run) -> tuple[float, float]:
@@ -234,36 +248,52 @@ def _summary(label: str, values: list[float]) -> ArmSummary:
     )
 
 
-def _compare_arms(
-    labels: list[str], values: list[RunValue], excluded: list[Excluded], lower_is_better: bool
-) -> tuple[tuple[Comparison, ...], list[Excluded]]:
-    """All arms against the first. Also the runs that count in their arm but found no partner."""
+@dataclass(frozen=True)
+class _Pair:
+    """A run of an arm and the run of the baseline with the same seed."""
+
+    arm: RunValue
+    baseline: RunValue
+
+
+def _pair_up(labels: list[str], values: Sequence[RunValue]) -> dict[str, list[_Pair]]:
+    """Every arm but the first with its pairs against the first."""
     by_arm = {label: {value.seed: value for value in values if value.arm == label and value.seed} for label in labels}
-    if not labels:
-        return (), []
-    base, *others = labels
-    paired: dict[str, statistics.Paired] = {}
-    partners: set[str] = set()
-    for label in others:
-        seeds = [seed for seed in by_arm[label] if seed in by_arm[base]]
-        partners |= {by_arm[arm][seed].run_id for arm in (label, base) for seed in seeds}
-        differences = np.asarray([by_arm[label][seed].value - by_arm[base][seed].value for seed in seeds])
-        paired[label] = statistics.compare_pairs(differences)
-    tested = [label for label in others if paired[label].p_value is not None]
+    return {
+        label: [
+            _Pair(value, by_arm[labels[0]][seed]) for seed, value in by_arm[label].items() if seed in by_arm[labels[0]]
+        ]
+        for label in labels[1:]
+    }
+
+
+def _unpaired(values: Sequence[RunValue], pairs: dict[str, list[_Pair]]) -> list[Excluded]:
+    """Runs that count in their arm but found no partner, where there are arms to compare."""
+    partners = {value.run_id for of_arm in pairs.values() for pair in of_arm for value in (pair.arm, pair.baseline)}
+    return [
+        Excluded(
+            *(value.run_id, value.run, value.arm, value.seed),
+            Says.not_paired() if value.seed else Says.not_paired_no_seed(),
+        )
+        for value in values
+        if pairs and value.run_id not in partners
+    ]
+
+
+def _compare_arms(
+    labels: list[str], pairs: dict[str, list[_Pair]], excluded: list[Excluded], lower_is_better: bool
+) -> tuple[Comparison, ...]:
+    """All arms against the first."""
+    paired = {
+        label: statistics.compare_pairs(np.asarray([pair.arm.value - pair.baseline.value for pair in of_arm]))
+        for label, of_arm in pairs.items()
+    }
+    tested = [label for label in paired if paired[label].p_value is not None]
     adjusted = dict(zip(tested, statistics.holm([paired[label].p_value or 0.0 for label in tested]), strict=True))
-    comparisons = tuple(
-        _comparison(label, base, paired[label], adjusted.get(label), len(tested), excluded, lower_is_better)
-        for label in others
+    return tuple(
+        _comparison(label, labels[0], paired[label], adjusted.get(label), len(tested), excluded, lower_is_better)
+        for label in paired
     )
-    unpaired = []
-    if others:
-        for value in values:
-            if value.run_id not in partners:
-                reason = (
-                    "no run of the other arm has its seed" if value.seed else "its config has no seed to pair it by"
-                )
-                unpaired.append(Excluded(value.run_id, value.run, value.arm, value.seed, f"not paired: {reason}"))
-    return comparisons, unpaired
 
 
 def _comparison(
@@ -286,16 +316,13 @@ def _comparison(
     elif p_value < statistics.ALPHA:
         verdict = "better" if (paired.difference < 0) == lower_is_better else "worse"
         needed = 0
-        reason = f"the difference is unlikely to be chance ({p_text(p_value)}, {paired.pairs} paired seeds)"
+        reason = Says.unlikely_chance(p=p_text(p_value), seeds=seeds_text(paired.pairs))
+    elif reachable:
+        verdict, reason = "no_difference_shown", Says.chance(p=p_text(p_value), seeds=seeds_text(paired.pairs))
     else:
+        smallest = min(1.0, statistics.smallest_p_value(paired.pairs) * tests)
         verdict = "no_difference_shown"
-        reason = f"a difference like this is to be expected by chance ({p_text(p_value)}, {paired.pairs} paired seeds)"
-        if not reachable:
-            smallest = min(1.0, statistics.smallest_p_value(paired.pairs) * tests)
-            reason = (
-                f"with {paired.pairs} pairs and {tests} arms compared no adjusted p-value can be below {smallest:.3g}: "
-                "more seeds are needed before anything can be shown"
-            )
+        reason = Says.out_of_reach(pairs=paired.pairs, tests=tests, smallest=smallest)
     return Comparison(
         verdict=verdict,
         difference=paired.difference if paired.pairs else None,
@@ -319,19 +346,16 @@ def _more_seeds(paired: statistics.Paired, alpha: float) -> int | None:
     return None if total is None else max(total - paired.pairs, 1)
 
 
-def _refusal(pairs: int, arm: str, baseline: str, excluded: list[Excluded]) -> str:
+def _refusal(pairs: int, arm: str, baseline: str, excluded: list[Excluded]) -> Message:
+    values = {"seeds": seeds_text(pairs), "least": statistics.MIN_PAIRS, "alpha": statistics.ALPHA}
     lost = [one for one in excluded if one.arm in (arm, baseline)]
-    text = (
-        f"{pairs} paired seed{'' if pairs == 1 else 's'}; at least {statistics.MIN_PAIRS} are needed, because with "
-        f"fewer no result can reach p < {statistics.ALPHA}"
-    )
-    if lost:
-        count = f"{len(lost)} run{'' if len(lost) == 1 else 's'} of these arms did not count"
-        text += f" ({count}: {lost[0].run} {lost[0].reason}{'; …' if len(lost) > 1 else ''})"
-    return text
+    if not lost:
+        return Says.too_few_pairs(**values)
+    counted = Says.run_did_not_count if len(lost) == 1 else Says.runs_did_not_count
+    return Says.too_few_pairs_lost(**values, lost=counted(count=len(lost), run=lost[0].run, reason=lost[0].reason))
 
 
-def _notes(usable: list[tuple[Run, RunValue]], labels: list[str], keys: tuple[str, ...], chooser: Chooser) -> list[str]:
+def _notes(usable: list[Candidate], labels: list[str], keys: tuple[str, ...], chooser: Chooser) -> list[Message]:
     """What a careful reader would ask about."""
     notes = list(chooser.notes)
     runs = [run for run, _ in usable]
@@ -342,19 +366,15 @@ def _notes(usable: list[tuple[Run, RunValue]], labels: list[str], keys: tuple[st
         within.update(dict.fromkeys(key for key in config_differences(arm) if key not in aside))
     between = [key for key in config_differences(runs) if key not in aside and key not in within]
     if within:
-        notes.append(Says.runs_one_arm_differ_more(names=_listed(list(within))))
+        notes.append(Says.runs_of_one_arm_differ(names=listed(list(within), 8)))
     if between:
-        notes.append(Says.arms_also_differ(names=_listed(between)))
+        notes.append(Says.arms_also_differ(names=listed(between, 8)))
     unfinished = [run.name for run in runs if run.status in ("failed", "killed")]
     if unfinished:
-        notes.append(Says.did_not_finish_but_count(names=_listed(unfinished)))
+        notes.append(Says.unfinished_count(names=listed(unfinished, 8)))
     ends = sorted({int(run.metrics[chooser.metric].step[-1]) for run in runs})
     if len(ends) > 1:
-        notes.append(Says.runs_end_different_steps(first=ends[0], last=ends[-1]))
+        notes.append(Says.ends_differ(first=ends[0], last=ends[-1]))
     if len(labels) == 1:
-        notes.append(Says.there_one_arm_only_nothing(arm=labels[0]))
+        notes.append(Says.one_arm_only(arm=labels[0]))
     return notes
-
-
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

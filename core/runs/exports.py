@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
-from .discover import opaque_id
 from .series import Run, Series, clean_text
+from .trees import opaque_id
 
 _TENSORBOARD = re.compile(r"(?:run-)?(?P<run>.*?)-?tag-(?P<tag>.+)")
 _WANDB_SPAN = re.compile(r"__(MIN|MAX)$")

@@ -2,66 +2,33 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
-import stat
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import BinaryIO
 
+from ..messages import Message, english, reason_of
 from .cache import SMALLEST_CACHED_BYTES, SeriesCache
-from .discover import ReadLimits, shown_path
-from .events import parse_events
+from .formats import DatabaseFormat, DatabaseRun, LogFormat
+from .limits import ReadLimits
+from .parsing import Memory, ReadAgain, Unreadable, note
 from .series import Problem, Series, SeriesBuilder, clean_text
-from .tables import Memory, ReadAgain, Unreadable, parse_csv, parse_jsonl
-from .trackio import TrackioRun, read_trackio
+from .trees import Stamp, Tree
 from .words import Says
-
-Parser = Callable[[bytes, bool, Memory, SeriesBuilder, int], int]
-_PARSERS: dict[str, Parser] = {"jsonl": parse_jsonl, "csv": parse_csv, "events": parse_events}
-
-
-def open_regular(path: str) -> BinaryIO:
-    """Opens a file for reading; not through a link in its last part, and never waiting for a pipe.
-
-    Raises:
-        OSError: it cannot be opened, or is not a regular file.
-    """
-    return os.fdopen(_open_regular(path)[0], "rb")
-
-
-def read_small(path: str, most: int) -> tuple[os.stat_result, bytes]:
-    """The first `most` bytes of a file and its status; opened as by `open_regular`, of which there may be thousands."""
-    descriptor, status = _open_regular(path)
-    try:
-        return status, os.read(descriptor, min(status.st_size, most))
-    finally:
-        os.close(descriptor)
-
-
-def _open_regular(path: str) -> tuple[int, os.stat_result]:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, Says.not_regular_file())
-    return descriptor, status
 
 
 class GrowingLog:
     """One log file and everything read from it so far. `update` reads what is new."""
 
-    def __init__(self, root: Path, path: str, kind: str) -> None:
+    def __init__(self, tree: Tree, path: str, log_format: LogFormat) -> None:
         self.path = path
-        self.kind = kind
+        self.format = log_format
         self.problem: Problem | None = None
         self.series: Mapping[str, Series] = {}
         self.memory: Memory = {}
         self.modified_s = 0.0
         self.version = 0  # grows with every change
-        self._file = f"{root}/{path}"
-        self._stamp: tuple[int, int, int, int] | None = None  # device, inode, size, mtime
+        self.tree = tree
+        self._stamp: Stamp | None = None
         self._offset = 0
         self._prints = ("", "")  # of the bytes at the start, and of those before the offset
         self._cached_offset = 0
@@ -70,46 +37,41 @@ class GrowingLog:
     def update(self, cache: SeriesCache | None, limits: ReadLimits) -> None:
         """Reads what is new; a file that was replaced or cut is read again. Never raises for a bad file."""
         try:
-            file = open_regular(self._file)
+            if self._stamp is not None and self.tree.stamp(self.path) == self._stamp:
+                return
+            file, stamp = self.tree.open(self.path)
         except OSError as error:
-            self._fail("unreadable", Says.file_cannot_opened(error=error.strerror))
+            self._fail("unreadable", Says.file_unopened(error=why(error)))
             return
         with file:
-            status = os.fstat(file.fileno())
-            stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-            if stamp == self._stamp:
-                return
             self.version += 1
-            self.modified_s = status.st_mtime
-            if status.st_size == 0:
+            self.modified_s = stamp[3] / 1e9
+            try:
+                if stamp[2] == 0:
+                    raise Unreadable("empty", Says.file_empty())
+                if stamp[2] > limits.max_file_bytes:
+                    raise Unreadable("too_large", Says.file_too_large(limit=limits.max_file_bytes))
+                self._read(file, stamp, cache, limits)
+            except Unreadable as error:
                 self._forget()
-                self._fail("empty", Says.file_empty_0_bytes())
-            elif status.st_size > limits.max_file_bytes:
-                self._fail("too_large", Says.larger_than_bytes(limit=limits.max_file_bytes))
-            else:
-                try:
-                    self._read(file, stamp, cache, limits)
-                except Unreadable as error:
-                    self._forget()
-                    self._fail(error.code, error.reason)
-                except OSError as error:
-                    self._fail("unreadable", Says.file_cannot_read(error=error.strerror))
-                except Exception as error:  # a fault of a parser must not hide the other files
-                    self._forget()
-                    self._fail("unreadable", clean_text(Says.could_not_read(kind=type(error).__name__, error=error)))
+                self._fail(error.code, error.reason)
+            except OSError as error:
+                self._fail("unreadable", Says.file_unread(error=why(error)))
+            except Exception as error:  # a fault of a parser must not hide the other files
+                self._forget()
+                said = english(clean_text(str(error)))
+                self._fail("unreadable", Says.parser_failed(kind=type(error).__name__, error=said))
             self._stamp = stamp
 
-    def _fail(self, code: str, reason: str) -> None:
-        problem = Problem(shown_path(self.path), code, reason)
+    def _fail(self, code: str, reason: Message) -> None:
+        problem = Problem(self.tree.shown(self.path), code, reason)
         self.version += problem != self.problem
         self.problem = problem
 
     def _forget(self) -> None:
         self.series, self.memory, self._offset, self._prints, self._cached_offset = {}, {}, 0, ("", ""), 0
 
-    def _read(
-        self, file: BinaryIO, stamp: tuple[int, int, int, int], cache: SeriesCache | None, limits: ReadLimits
-    ) -> None:
+    def _read(self, file: BinaryIO, stamp: Stamp, cache: SeriesCache | None, limits: ReadLimits) -> None:
         size = stamp[2]
         if cache is not None and size >= SMALLEST_CACHED_BYTES and not self._tried_cache:
             self._tried_cache = True
@@ -132,7 +94,6 @@ class GrowingLog:
             self._forget()
             self.memory = dict(again.memory)
             self._parse(file, size, limits)
-        self._prints = _fingerprints(file, self._offset)
         self.problem = None
         # A file that keeps growing is stored again only when it has grown by a quarter: cheap in sum.
         worth_it = self._offset >= SMALLEST_CACHED_BYTES and self._offset >= self._cached_offset * 1.25
@@ -142,8 +103,8 @@ class GrowingLog:
             if cache.store(key, state, self.series):
                 self._load(cache, key)  # mapped arrays take the place of those in memory
 
-    def _cache_key(self, stamp: tuple[int, int, int, int]) -> str:
-        identity = f"{self._file}\0{stamp[0]}\0{stamp[1]}"  # path, device, inode
+    def _cache_key(self, stamp: Stamp) -> str:
+        identity = f"{self.tree.key(self.path)}\0{stamp[0]}\0{stamp[1]}"
         return hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     def _load(self, cache: SeriesCache, key: str) -> None:
@@ -157,38 +118,42 @@ class GrowingLog:
         self._cached_offset = self._offset
 
     def _parse(self, file: BinaryIO, size: int, limits: ReadLimits) -> None:
-        parse = _PARSERS[self.kind]
         builder = SeriesBuilder(self.series)
         block_bytes = limits.block_bytes
-        offset = self._offset
+        offset, rest = self._offset, b""
+        file.seek(offset)
         while offset < size:
-            file.seek(offset)
-            block = file.read(min(block_bytes, size - offset))
-            if not block:
+            fresh = file.read(min(block_bytes, size - offset - len(rest)))
+            if not fresh:
                 break  # cut while it was read; noticed on the next update
+            block = rest + fresh
             at_end = offset + len(block) >= size
-            used = parse(block, at_end, self.memory, builder, limits.max_metrics)
-            offset += used
+            used = self.format.parse(block, at_end, self.memory, builder, limits.max_metrics)
+            offset, rest = offset + used, block[used:]
             if at_end:
                 break
             if used == 0:
                 block_bytes *= 2
                 if block_bytes > limits.max_block_bytes:
-                    raise Unreadable("line_too_long", Says.line_record_longer_than_bytes(limit=limits.max_block_bytes))
+                    raise Unreadable("line_too_long", Says.line_too_long(limit=limits.max_block_bytes))
         self.series = builder.finish()
         self._offset = offset
-        for text, count in (
-            ("{n} steps were written more than once; the later value counts", builder.repeated_steps),
-            ("{n} values of an attempt that was resumed before them were replaced", builder.superseded),
-        ):
-            if count:
-                self.memory.setdefault("notes", {})
-                self.memory["notes"][text] = self.memory["notes"].get(text, 0) + count
+        if self.tree.is_live:
+            self._prints = _fingerprints(file, offset)
+        if builder.repeated_steps:
+            note(self.memory, Says.steps_repeated, builder.repeated_steps)
+        if builder.superseded:
+            note(self.memory, Says.values_superseded, builder.superseded)
 
     @property
     def unused_bytes(self) -> int:
         """Bytes after the last whole line or record."""
         return (self._stamp[2] - self._offset) if self._stamp else 0
+
+
+def why(error: OSError) -> Message:
+    """The reason of an error that came from a tree."""
+    return error.strerror if isinstance(error.strerror, Message) else reason_of(error)
 
 
 def _fingerprints(file: BinaryIO, offset: int) -> tuple[str, str]:
@@ -203,37 +168,47 @@ def _fingerprints(file: BinaryIO, offset: int) -> tuple[str, str]:
 
 
 class GrowingDatabase:
-    """One trackio database and its runs as read so far."""
+    """One file of many runs, and its runs as read so far."""
 
-    def __init__(self, root: Path, path: str) -> None:
+    def __init__(self, tree: Tree, path: str, database_format: DatabaseFormat) -> None:
         self.path = path
+        self.format = database_format
         self.problem: Problem | None = None
-        self.runs: dict[str, TrackioRun] = {}
+        self.runs: dict[str, DatabaseRun] = {}
         self.modified_s = 0.0
         self.version = 0
-        self._file = root / path
-        self._stamp: tuple[tuple[int, ...], ...] | None = None
+        self.tree = tree
+        self._stamps: list[Stamp] = []
 
     def update(self, limits: ReadLimits) -> None:
         """Reads the rows that are new. Never raises for a bad file."""
         try:
-            stamps = []
-            for suffix in ("", "-wal"):
-                file = self._file.with_name(self._file.name + suffix)
-                if not suffix or file.exists():
-                    status = file.lstat()
-                    if not stat.S_ISREG(status.st_mode):
-                        raise Unreadable("special", Says.not_regular_file())
-                    if status.st_size > limits.max_file_bytes:
-                        raise Unreadable("too_large", Says.larger_than_bytes(limit=limits.max_file_bytes))
-                    stamps.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
-                    self.modified_s = max(self.modified_s, status.st_mtime)
-            if tuple(stamps) == self._stamp:
+            stamps = self._stamps_now(limits)
+            if stamps == self._stamps:
                 return
             self.version += 1
-            self.runs = read_trackio(self._file, self.runs, limits.max_metrics, limits.max_database_rows)
-            self._stamp, self.problem = tuple(stamps), None
+            self.modified_s = max(stamp[3] / 1e9 for stamp in stamps)
+            with self.tree.on_disk(self.path, self.format.beside) as file:
+                self.runs = self.format.read(file, self.runs, limits)
+            self._stamps, self.problem = stamps, None
         except Unreadable as error:
-            self.runs, self.problem = {}, Problem(shown_path(self.path), error.code, error.reason)
+            self.runs, self.problem = {}, Problem(self.tree.shown(self.path), error.code, error.reason)
         except OSError as error:
-            self.problem = Problem(shown_path(self.path), "unreadable", Says.file_cannot_opened(error=error.strerror))
+            reason = Says.file_unopened(error=why(error))
+            self.problem = Problem(self.tree.shown(self.path), "unreadable", reason)
+
+    def _stamps_now(self, limits: ReadLimits) -> list[Stamp]:
+        """The stamps of the file and of those that belong to it."""
+        folder, _, name = self.path.rpartition("/")
+        there = {entry.name: entry.kind for entry in self.tree.entries(folder)}
+        stamps = []
+        for one in (name, *(name + suffix for suffix in self.format.beside)):
+            if one != name and one not in there:
+                continue
+            if there.get(one, "file") != "file":
+                raise Unreadable("special", Says.not_regular())
+            stamp = self.tree.stamp(f"{folder}/{one}" if folder else one)
+            if stamp[2] > limits.max_file_bytes:
+                raise Unreadable("too_large", Says.file_too_large(limit=limits.max_file_bytes))
+            stamps.append(stamp)
+        return stamps

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..messages import NOTHING, Message, english
 from .series import STATUSES
 from .words import Says
 
@@ -61,25 +62,28 @@ def is_alive(process: Mapping[str, Any]) -> bool | None:
         return None
 
 
-def recorded_status(word: str | None, process: Mapping[str, Any] | None, last_sign_unix_s: float) -> tuple[str, str]:
+def recorded_status(
+    word: str | None, process: Mapping[str, Any] | None, last_sign_unix_s: float, *, is_here: bool = True
+) -> tuple[str, Message]:
     """The true status of a run and, where it is not simply the recorded word, why.
 
     Args:
         word: what `status` says; None without one.
         process: what `process.json` says; None without one.
         last_sign_unix_s: when anything of the run was last written.
+        is_here: whether the process can be one of this machine, as that of a run in a pack cannot.
     """
     if word is None:
-        return "unknown", ""
+        return "unknown", NOTHING
     if word not in STATUSES:
-        return "unknown", Says.status_not_one(names=", ".join(STATUSES))
+        return "unknown", Says.status_unknown(names=", ".join(STATUSES))
     error = str((process or {}).get("error") or "")
     if word != "running":
-        return word, Says.ended(error=error) if error and word != "finished" else ""
-    alive = is_alive(process) if process else None
+        return word, Says.ended_with(error=english(error)) if error and word != "finished" else NOTHING
+    alive = is_alive(process) if process and is_here else None
     if alive is False:
-        return "killed", Says.process_gone_without_having_said()
+        return "killed", Says.process_gone()
     silent_s = time.time() - last_sign_unix_s
     if alive is None and silent_s > SILENT_AFTER_S:
-        return "killed", Says.no_sign_life_minutes(minutes=silent_s / 60)
-    return "running", ""
+        return "killed", Says.silent(minutes=silent_s / 60)
+    return "running", NOTHING

@@ -1,39 +1,35 @@
-"""Finds and reads training runs: whatever lies under a root, in any of five formats, and again when it has grown.
+"""Finds and reads training runs: whatever lies under a root, in any format, and again when it has grown.
 
     found = RunReader(root, cache_dir=default_cache_dir())
     runs = found.read()      # a RunSet; call it again and only new bytes are read
 
-What counts as a run is told in `discover.py`.
+What counts as a run is told in `formats/run_folder.py`; how its logs become a `Run`, in `assemble.py`.
 Nothing that cannot be read hides anything else: it becomes a `Problem` with its reason.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import threading
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
+from ..errors import InputError
+from ..messages import Message
+from .assemble import Companion, parts_of, read_companion, run_of, run_of_database
 from .cache import SeriesCache
-from .discover import Place, ReadLimits, checked_root, discover, natural_order, opaque_id, shown_path
-from .exports import runs_of_chart, with_tag_of_name
-from .growing import GrowingDatabase, GrowingLog, read_small
-from .process import recorded_status
-from .series import LazySeries, Problem, Rows, Run, RunSet, Series, SeriesBuilder, clean_run_name, clean_text
-from .tables import UNIX_FROM_S, Memory
+from .discover import checked_root, discover, natural_order
+from .exports import runs_of_chart
+from .formats import Archive, ArchiveFormat, DatabaseFormat, LogFormat
+from .formats.run_folder import Place
+from .growing import GrowingDatabase, GrowingLog
+from .limits import ReadLimits
+from .parsing import Unreadable
+from .series import Problem, Run, RunSet
+from .trees import Stamp, opaque_id, stamp_of
 from .words import Says
-
-COMPANION_MAX_BYTES = 4 * 2**20
-MAX_CONFIG_KEYS = 10_000
 
 
 def read_runs(
@@ -43,13 +39,12 @@ def read_runs(
     return RunReader(root, cache_dir=cache_dir, limits=limits, workers=workers).read()
 
 
-@dataclass(frozen=True)
-class _Companion:
-    """A small file beside a log: its parsed content or None, its device, inode, size and mtime, and what is wrong."""
+@dataclass
+class _OpenArchive:
+    """An archive as it was when it was opened: what is in it, or why it cannot be read."""
 
-    value: Any
-    stamp: tuple[int, int, int, int] | None
-    fault: str
+    stamp: Stamp
+    tree: Archive | Unreadable
 
 
 class RunReader:
@@ -80,9 +75,13 @@ class RunReader:
         self._cache = SeriesCache(Path(cache_dir)) if cache_dir is not None else None
         self._limits = limits or ReadLimits()
         self._workers = workers or min(8, os.cpu_count() or 1) + 1
+        self._archives: dict[str, _OpenArchive] = {}
+        # By what names a file on this machine (`Tree.key`).
         self._logs: dict[str, GrowingLog] = {}
         self._databases: dict[str, GrowingDatabase] = {}
-        self._companions: dict[str, _Companion] = {}
+        self._companions: dict[str, Companion] = {}
+        # By run.
+        self._places: dict[str, Place] = {}
         self._runs: dict[str, tuple[Any, Run]] = {}
         self._charts: dict[str, tuple[Run, tuple[Run, ...]]] = {}
         self._renamed: dict[str, tuple[Run, Run]] = {}
@@ -91,161 +90,142 @@ class RunReader:
     def read(self) -> RunSet:
         """Everything there is now."""
         with self._lock:
-            places, problems = discover(self.root, self._limits)
+            places, problems = self._discover()
             self._update_files(places)
             runs: list[Run] = []
             for place in places:
-                if place.sources and place.sources[0][0] == "trackio":
-                    runs += self._trackio_runs(place, problems)
+                if place.logs and isinstance(place.logs[0][0], DatabaseFormat):
+                    runs += self._database_runs(place, problems)
                 else:
                     run = self._folder_run(place, problems)
                     if run is not None:
                         runs.append(run)
             self._runs = {run.id: self._runs[run.id] for run in runs}
+            self._places = {opaque_id(place.path): place for place in places}
+            self._close_archives()
             runs = self._charts_taken_apart(runs)
             runs.sort(key=lambda run: natural_order(run.path))
-            present = {path for place in places for path in place.companions.values()}
-            self._companions = {path: known for path, known in self._companions.items() if path in present}
             return RunSet(self._with_unique_names(runs), tuple(problems))
+
+    def file_beside(self, run: Run, name: str) -> bytes:
+        """A file that lies in a run's folder, or in its folder within a pack, as `read` has found it.
+
+        Raises:
+            InputError: there is none, or it cannot be read.
+        """
+        place = self._places.get(run.id)
+        if place is not None and place.is_folder:
+            inside = next(iter([*place.companions.values(), *(path for _, path in place.logs)])).rpartition("/")[0]
+            path = f"{inside}/{name}" if inside else name
+            with self._lock:
+                try:
+                    return place.tree.open(path)[0].read()
+                except (OSError, KeyError):
+                    pass
+                finally:
+                    self._close_archives()
+        raise InputError(Says.no_file_beside(name=name), where=run.path, next_step=Says.log_it_again())
+
+    # ------------------------------------------------------------------------------------------------------ files
+
+    def _discover(self) -> tuple[list[Place], list[Problem]]:
+        before, self._archives = self._archives, {}
+
+        def open_archive(archive_format: ArchiveFormat, path: str) -> Archive:
+            stamp = stamp_of(os.lstat(self.root / path))
+            known = before.get(path)
+            if known is None or known.stamp != stamp:
+                try:
+                    known = _OpenArchive(stamp, archive_format.open(self.root / path, path, self._limits))
+                except Unreadable as error:
+                    known = _OpenArchive(stamp, error)
+            self._archives[path] = known
+            if isinstance(known.tree, Unreadable):
+                raise known.tree
+            return known.tree
+
+        return discover(self.root, self._limits, open_archive)
+
+    def _close_archives(self) -> None:
+        for one in self._archives.values():
+            if not isinstance(one.tree, Unreadable):
+                one.tree.close()
 
     def _update_files(self, places: list[Place]) -> None:
         logs: dict[str, GrowingLog] = {}
         databases: dict[str, GrowingDatabase] = {}
+        companions: dict[str, Companion] = {}
         for place in places:
-            for kind, path in place.sources:
-                if kind == "trackio":
-                    databases[path] = self._databases.get(path) or GrowingDatabase(self.root, path)
-                else:
-                    logs[path] = self._logs.get(path) or GrowingLog(self.root, path, kind)
+            for log_format, path in place.logs:
+                key = place.tree.key(path)
+                if isinstance(log_format, LogFormat):
+                    log = logs[key] = self._logs.get(key) or GrowingLog(place.tree, path, log_format)
+                    log.tree = place.tree  # a pack that was replaced is another
+                elif isinstance(log_format, DatabaseFormat):
+                    database = databases[key] = self._databases.get(key) or GrowingDatabase(
+                        place.tree, path, log_format
+                    )
+                    database.tree = place.tree
         self._logs, self._databases = logs, databases
         with ThreadPoolExecutor(self._workers) as pool:
             # In parts: a thousand small runs are read faster than a thousand tasks are handed over.
             parts = [places[start :: self._workers * 8] for start in range(self._workers * 8)]
-            list(pool.map(self._update_places, parts))
+            for found in pool.map(self._update_places, parts):
+                companions.update(found)
+        self._companions = companions
         for database in databases.values():
             database.update(self._limits)
 
-    def _update_places(self, places: list[Place]) -> None:
+    def _update_places(self, places: list[Place]) -> dict[str, Companion]:
+        companions = {}
         for place in places:
-            for kind, path in place.sources:
-                if kind != "trackio":
-                    self._logs[path].update(self._cache, self._limits)
-            for name, path in place.companions.items():
-                self._companions[path] = self._read_companion(path, _COMPANION_PARSERS[name])
+            for log_format, path in place.logs:
+                if isinstance(log_format, LogFormat):
+                    self._logs[place.tree.key(path)].update(self._cache, self._limits)
+            for path in place.companions.values():
+                key = place.tree.key(path)
+                companions[key] = read_companion(place.tree, path, self._companions.get(key))
+        return companions
 
-    def _read_companion(self, path: str, parse: Callable[[bytes], Any]) -> _Companion:
-        """A small file beside a log; what was read before if it has not changed."""
-        name = path.rpartition("/")[2]
-        stamp = None
-        try:
-            known = self._companions.get(path)
-            if known is not None:
-                stamp = _stamp(os.lstat(f"{self.root}/{path}"))
-                if known.stamp == stamp:
-                    return known
-            status, data = read_small(f"{self.root}/{path}", COMPANION_MAX_BYTES)
-            stamp = _stamp(status)
-            if status.st_size > COMPANION_MAX_BYTES:
-                fault = Says.larger_than_bytes_not_read(name=name, limit=COMPANION_MAX_BYTES)
-                return _Companion(None, stamp, fault)
-            return _Companion(parse(data), stamp, "")
-        except OSError as error:
-            return _Companion(None, stamp, f"{name} cannot be opened: {error.strerror}")
-        except (ValueError, TypeError, RecursionError) as error:
-            return _Companion(None, stamp, f"{name} cannot be read: {clean_text(str(error)) or type(error).__name__}")
+    # ------------------------------------------------------------------------------------------------------- runs
 
     def _folder_run(self, place: Place, problems: list[Problem]) -> Run | None:
-        logs = [self._logs[path] for _, path in place.sources]
+        """The run of a place; the same object as before while nothing that it is made of has changed."""
+        logs = [self._logs[place.tree.key(path)] for _, path in place.logs]
         problems += [log.problem for log in logs if log.problem is not None]
         good = [log for log in logs if log.problem is None]
         if not good and not place.companions:
-            problems += [Problem(shown_path(place.path), "left_out", note) for note in place.notes]
+            problems += [Problem(place.tree.shown(place.path), "left_out", note) for note in place.notes]
             return None
-        companions = {name: self._companions[path] for name, path in place.companions.items()}
-        config, hparams, environment, process, word = (
-            companions[name].value if name in companions else None
-            for name in ("config.json", "hparams.yaml", "environment.json", "process.json", "status")
-        )
-        beat_stamp = companions["status"].stamp if "status" in companions else None
-        beat_s = beat_stamp[3] / 1e9 if beat_stamp else 0.0
-        newest_s = max([log.modified_s for log in logs], default=beat_s)
-        status, status_note = recorded_status(word, process, max(beat_s, newest_s))
+        companions = {name: self._companions[place.tree.key(path)] for name, path in place.companions.items()}
+        parts = parts_of(place, logs, good, companions)
         run_id = opaque_id(place.path)
-        # Everything that the Run is made of: if none of it has changed, the last Run still holds.
         made_of = (
             tuple((log.path, log.version) for log in logs),
             # the heartbeat alone, a new time stamp of `status`, changes nothing that a Run says
             tuple((name, one.stamp) for name, one in companions.items() if name != "status"),
-            *(status, status_note, tuple(place.notes)),
+            *(parts.status, parts.status_note, tuple(place.notes)),
         )
         known = self._runs.get(run_id)
         if known is not None and known[0] == made_of:
             return known[1]
-
-        notes = [*place.notes, *(one.fault for one in companions.values() if one.fault)]
-        merged_config: dict[str, Any] = {}
-        for log in good:
-            merged_config.update(log.memory.get("facts", {}))
-        merged_config = _flat_config({**merged_config, **(hparams or {}), **(config or {})})
-        started = _number((environment or {}).get("started_unix_s"))
-        metrics, started, metric_notes = _metrics_of(good, started, place.path if not place.is_folder else "")
-        notes += metric_notes
-        for log in good:
-            notes += _notes_of(log.memory)
-            if log.unused_bytes and status not in ("running",):
-                notes.append(
-                    Says.ends_within_line_record_bytes(name=log.path.rpartition("/")[2], bytes=log.unused_bytes)
-                )
-        if good and not metrics:
-            if not place.companions:
-                problems.append(Problem(shown_path(place.path), "no_metrics", "; ".join(notes) or Says.no_numbers()))
-                return None
-            notes.append(Says.no_metric_logged_yet())
-        if status_note:
-            notes.append(status_note)
-        changes = (process or {}).get("config_changes")
-        for key, change in changes.items() if isinstance(changes, dict) else ():
-            if isinstance(change, list):
-                notes.append(clean_text(f"config changed on resuming: {key} {' → '.join(map(str, change))}"))
-        name = clean_run_name(place.path if place.path != "." else self.root.name)
-        run = Run(
-            id=run_id,
-            name=name if place.is_folder else name.rpartition(".")[0] or name,
-            path=shown_path(place.path),
-            formats=tuple(dict.fromkeys(log.kind for log in good)),
-            config=MappingProxyType(merged_config),
-            metrics=metrics,
-            environment=MappingProxyType(environment or {}),
-            status=status,
-            started_unix_s=started,
-            updated_unix_s=max(newest_s, 0.0),
-            notes=tuple(dict.fromkeys(notes)),
-        )
+        run = run_of(parts, self.root.name)
+        if isinstance(run, Message):
+            problems.append(Problem(place.tree.shown(place.path), "no_metrics", run))
+            return None
         self._runs[run_id] = (made_of, run)
         return run
 
-    def _trackio_runs(self, place: Place, problems: list[Problem]) -> list[Run]:
-        database = self._databases[place.path]
+    def _database_runs(self, place: Place, problems: list[Problem]) -> list[Run]:
+        database = self._databases[place.tree.key(place.logs[0][1])]
         if database.problem is not None:
             problems.append(database.problem)
         runs = []
         for one in database.runs.values():
             run_id = opaque_id(place.path, one.key)
-            known = self._runs.get(run_id)
             made_of = (one.last_id, database.version)
-            if known is None or known[0] != made_of:
-                metrics, started = _with_relative_time(one.series, None)
-                run = Run(
-                    id=run_id,
-                    name=one.name,
-                    path=f"{shown_path(place.path)}#{one.name}",
-                    formats=("trackio",),
-                    config=MappingProxyType(_flat_config(one.config)),
-                    metrics=metrics,
-                    started_unix_s=started,
-                    updated_unix_s=database.modified_s,
-                    notes=tuple(_notes_of(one.memory)),
-                )
+            if self._runs.get(run_id, (None,))[0] != made_of:
+                run = run_of_database(place.path, one, database.modified_s, database.format.name)
                 self._runs[run_id] = (made_of, run)
             runs.append(self._runs[run_id][1])
         return runs
@@ -282,158 +262,3 @@ class RunReader:
             unique.append(run)
         self._renamed = renamed
         return tuple(unique)
-
-
-def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-# ------------------------------------------------------------------------------------------------ parts of a Run
-
-
-def _metrics_of(
-    logs: list[GrowingLog], started: float | None, lone_file: str
-) -> tuple[LazySeries, float | None, list[str]]:
-    """The series of all sources of a run. Event files follow each other; other sources of one name do not mix."""
-    notes: list[str] = []
-    events = [log for log in logs if log.kind == "events"]
-    groups: list[Mapping[str, Series]] = [log.series for log in logs if log.kind != "events"]
-    if len(events) == 1:
-        groups.append(events[0].series)
-    elif events:
-        groups.append(_chained(events))
-    series: dict[str, Series] = {}
-    for group in groups:
-        for name, one in group.items():
-            if name in series:
-                notes.append(Says.several_logs_run_first_shown(name=name))
-            else:
-                series[name] = one
-    series = with_tag_of_name(series, lone_file)
-    epochs = series.pop("epoch", None) if events else None
-    metrics, started = _with_relative_time(series, started, epochs)
-    return metrics, started, notes
-
-
-def _chained(events: list[GrowingLog]) -> dict[str, Series]:
-    """Several event files of one run, in the order of their names (which begin with their time): later values win."""
-    builder = SeriesBuilder()
-    for log in sorted(events, key=lambda log: log.path):
-        for name, one in log.series.items():
-            builder.add(Rows(one.step, {name: (None, one.value)}, time=one.time_s))
-    return builder.finish()
-
-
-def _with_relative_time(
-    series: Mapping[str, Series], started: float | None, epochs: Series | None = None
-) -> tuple[LazySeries, float | None]:
-    """Series whose `time_s` counts from the run's start, and that start (unix seconds) where it is known."""
-    firsts = [float(one.time_s[0]) for one in series.values() if one.time_s is not None and len(one.time_s)]
-    dates = [first for first in firsts if math.isfinite(first) and first >= UNIX_FROM_S]
-    zero = min(dates) if dates else None
-    started = zero if started is None else started
-
-    def view(one: Series) -> Series:
-        time_s = one.time_s
-        if zero is not None and time_s is not None:
-            time_s = time_s - zero
-        epoch = one.epoch
-        if epoch is None and epochs is not None:
-            epoch = _epochs_at(one.step, epochs)
-        return one if time_s is one.time_s and epoch is one.epoch else Series(one.step, one.value, epoch, time_s)
-
-    return LazySeries({name: partial(view, one) for name, one in series.items()}), started
-
-
-def _epochs_at(step: Any, epochs: Series) -> Any:
-    """The epoch that was logged at each step (Lightning logs it as a metric of its own); NaN where none was."""
-    at = np.minimum(np.searchsorted(epochs.step, step), len(epochs.step) - 1)
-    return np.where(epochs.step[at] == step, epochs.value[at], np.nan)
-
-
-def _notes_of(memory: Memory) -> list[str]:
-    return [text.replace("{n}", f"{count:,}") for text, count in memory.get("notes", {}).items()]
-
-
-def _flat_config(nested: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
-    """Nested keys joined by `.`; lists and other values as JSON text."""
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        name = clean_text(f"{prefix}{key}")
-        if len(flat) >= MAX_CONFIG_KEYS:
-            break
-        if value is None or isinstance(value, (bool, int, float)):
-            flat[name] = value
-        elif isinstance(value, str):
-            flat[name] = clean_text(value, 2_000)
-        elif isinstance(value, Mapping) and depth < 8:
-            flat.update(_flat_config(value, f"{name}.", depth + 1))
-        else:
-            flat[name] = clean_text(json.dumps(_trimmed(value, [1_000]), default=str), 2_000)
-    return flat
-
-
-def _trimmed(value: Any, left: list[int], depth: int = 0) -> Any:
-    """A nested value cut to so many parts: YAML's aliases make huge ones out of a few bytes."""
-    left[0] -= 1
-    if left[0] < 0 or depth > 8:
-        return "…"
-    if isinstance(value, Mapping):
-        return {str(key): _trimmed(one, left, depth + 1) for key, one in list(value.items())[: left[0] + 1]}
-    if isinstance(value, (list, tuple)):
-        return [_trimmed(one, left, depth + 1) for one in value[: left[0] + 1]]
-    return value
-
-
-def _json_object(data: bytes) -> dict[str, Any]:
-    value = json.loads(data.decode("utf-8-sig"))
-    if not isinstance(value, dict):
-        raise ValueError("it does not hold an object")
-    return value
-
-
-def _yaml_object(data: bytes) -> dict[str, Any]:
-    """Lightning's hparams.yaml. Tags of Python objects are read as plain values, never built."""
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    def plain(loader: Any, _suffix: str, node: Any) -> Any:
-        if isinstance(node, yaml.MappingNode):
-            return loader.construct_mapping(node, deep=True)
-        if isinstance(node, yaml.SequenceNode):
-            return loader.construct_sequence(node, deep=True)
-        return loader.construct_scalar(node)
-
-    Loader.add_multi_constructor("", plain)
-    try:
-        value = yaml.load(data.decode("utf-8-sig"), Loader=Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ValueError("it does not hold a mapping")
-    return {str(key): one for key, one in value.items()}
-
-
-def _status_word(data: bytes) -> str:
-    text = data[:4096].decode("utf-8", "replace").strip()
-    if text.startswith("{"):
-        fields = json.loads(text)
-        text = str(fields.get("status") or fields.get("state") or "")
-    return text.split()[0].lower() if text else ""
-
-
-_COMPANION_PARSERS: dict[str, Callable[[bytes], Any]] = {
-    "config.json": _json_object,
-    "hparams.yaml": _yaml_object,
-    "environment.json": _json_object,
-    "process.json": _json_object,
-    "status": _status_word,
-}
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

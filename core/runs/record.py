@@ -33,25 +33,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
 from ..errors import InputError, WorkbenchError
+from ..files import only_one, write
+from ..messages import reason_of
+from .columns import RESUMED_KEY
+from .environment import describe_environment
 from .process import HEARTBEAT_S, recorded_status, this_process
-from .tables import RESUMED_KEY
+from .words import Says
 
-PACKAGES = (
-    *("torch", "torchvision", "open_clip_torch", "clip-anytorch", "timm", "lightning", "lightning-fabric"),
-    *("pytorch-metric-learning", "numpy", "scipy", "pillow"),
-)
 ENDINGS = ("finished", "failed", "killed")
 
 
@@ -83,14 +79,13 @@ class RunRecorder:
     ) -> None:
         flat_config = _flat(config)
         if "seed" not in flat_config:
-            raise InputError(
-                "A run's config needs a seed.", where=name, next_step="Add the seed, so that runs can be paired by it."
-            )
+            raise InputError(Says.config_no_seed(), where=name, next_step=Says.add_seed())
         self.folder = _folder_of(Path(root), name)
         self.active = (int(os.environ.get("RANK", "0")) if rank is None else rank) == 0
         self._closed = not self.active
         self._owner = os.getpid()
         self._descriptor = -1
+        self._holds = contextlib.ExitStack()  # the run's lock
         if self.active:
             self._open(flat_config, resume, code_dir)
 
@@ -116,7 +111,7 @@ class RunRecorder:
         if self._closed:
             if not self.active:
                 return
-            raise InputError("The run is closed.", where=str(self.folder), next_step="Log before the run ends.")
+            raise InputError(Says.run_closed(), where=str(self.folder), next_step=Says.log_before_end())
         row: dict[str, Any] = {"step": step if type(step) is int else int(step)}
         if epoch is not None:
             row["epoch"] = epoch if type(epoch) in (int, float) else float(epoch)
@@ -145,12 +140,13 @@ class RunRecorder:
         self._heart.join(timeout=5.0)
         with contextlib.suppress(OSError):  # the disk may be what went wrong
             self.flush()
-        os.close(self._descriptor)  # also gives up the lock
+        os.close(self._descriptor)
         self._descriptor = -1
         if error:
             self._process["error"] = error
             _write_json(self.folder / "process.json", self._process)
-        _write_whole(self.folder / "status", f"{status}\n")
+        write(self.folder / "status", f"{status}\n")
+        self._holds.close()
 
     def __enter__(self) -> RunRecorder:
         return self
@@ -174,9 +170,9 @@ class RunRecorder:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         except OSError as error:
             raise InputError(
-                f"The run cannot be written: {error.strerror}.",
+                Says.run_unwritable(error=reason_of(error)),
                 where=str(self.folder),
-                next_step="Give a folder that can be written.",
+                next_step=Says.give_writable_folder(),
             ) from None
         try:
             self._claim(resume)
@@ -184,13 +180,14 @@ class RunRecorder:
             self._zero = time.perf_counter() - before_s
             self._process = {**this_process(), **_config_changes(self.folder / "config.json", config)}
             _write_json(self.folder / "process.json", self._process)
-            _write_whole(self.folder / "status", "running\n")
+            write(self.folder / "status", "running\n")
             _write_json(self.folder / "config.json", config)
             if not (self.folder / "environment.json").exists():
                 _write_json(self.folder / "environment.json", describe_environment(code_dir))
         except BaseException:
             os.close(self._descriptor)
             self._descriptor, self._closed = -1, True
+            self._holds.close()
             raise
         self._stop_beating = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="run-heartbeat", daemon=True)
@@ -198,14 +195,8 @@ class RunRecorder:
 
     def _claim(self, resume: bool) -> None:
         """Makes sure that nobody else writes this run, and that it is meant to be gone on with."""
-        try:
-            import fcntl  # not on Windows; there only the look at status and process below protects
-
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass
-        except OSError:
-            raise self._busy() from None
+        if not self._holds.enter_context(only_one(self.folder / "metrics.jsonl", wait=False)):
+            raise self._busy()
         status_file = self.folder / "status"
         if status_file.exists():
             word = status_file.read_text().strip()
@@ -215,18 +206,10 @@ class RunRecorder:
             if status == "running" and not mine:
                 raise self._busy()
         if os.fstat(self._descriptor).st_size and not resume:
-            raise InputError(
-                "A run of this name exists.",
-                where=str(self.folder),
-                next_step="Choose another name, or resume=True to go on with it.",
-            )
+            raise InputError(Says.run_exists(), where=str(self.folder), next_step=Says.resume_or_rename())
 
     def _busy(self) -> InputError:
-        return InputError(
-            "Another process is writing this run.",
-            where=str(self.folder),
-            next_step="Choose another name, or wait until it has ended. In distributed training pass rank=.",
-        )
+        return InputError(Says.run_busy(), where=str(self.folder), next_step=Says.wait_or_rename())
 
     def _take_up(self) -> float:
         """Closes a torn last line, marks the place, and returns the seconds of training that went before."""
@@ -250,9 +233,7 @@ class RunRecorder:
                 written += os.write(self._descriptor, data[written:])
         except OSError as error:
             raise WorkbenchError(
-                f"The run's log cannot be written: {error.strerror}.",
-                where=str(self.folder),
-                next_step="Free space on the disk, then resume the run.",
+                Says.log_unwritable(error=reason_of(error)), where=str(self.folder), next_step=Says.free_disk()
             ) from None
 
     def _beat(self) -> None:
@@ -261,90 +242,13 @@ class RunRecorder:
                 os.utime(self.folder / "status")
 
 
-# --------------------------------------------------------------------------------------------------------- environment
-
-
-def describe_environment(code_dir: Path | None = None) -> dict[str, Any]:
-    """What a result depends on beside its config: start, commit, versions, device. Imports nothing heavy.
-
-    GPUs are named if torch has been imported by whoever trains.
-    """
-    versions = {}
-    for package in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    return {
-        "started_unix_s": round(time.time(), 3),
-        "commit": read_commit(code_dir),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "versions": versions,
-        "device": {"cpu": _cpu_name(), "cores": os.cpu_count(), "gpus": _gpu_names()},
-    }
-
-
-def read_commit(start: Path | None = None) -> str | None:
-    """The commit checked out around `start` (default: the working folder, then the script's), or None.
-
-    Reads `.git` itself, worktrees and packed refs included; git need not be installed.
-    """
-    starts = [start] if start is not None else [Path.cwd(), Path(sys.argv[0] or ".").resolve().parent]
-    for folder in starts:
-        for candidate in (folder.resolve(), *folder.resolve().parents):
-            if (candidate / ".git").exists():
-                return _head_of(candidate / ".git")
-    return None
-
-
-def _head_of(git: Path) -> str | None:
-    try:
-        if git.is_file():  # a worktree or submodule points elsewhere
-            git = (git.parent / git.read_text().partition("gitdir:")[2].strip()).resolve()
-        head = (git / "HEAD").read_text().strip()
-        if not head.startswith("ref:"):
-            return head or None
-        reference = head.partition("ref:")[2].strip()
-        common = git
-        if (git / "commondir").exists():
-            common = (git / (git / "commondir").read_text().strip()).resolve()
-        for base in (git, common):
-            if (base / reference).is_file():
-                return (base / reference).read_text().strip()
-        for line in (common / "packed-refs").read_text().splitlines():
-            commit, _, name = line.partition(" ")
-            if name == reference:
-                return commit
-    except OSError:
-        pass
-    return None
-
-
-def _cpu_name() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _gpu_names() -> list[str]:
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return []
-    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-
-
 # ---------------------------------------------------------------------------------------------------------------- parts
 
 
 def _folder_of(root: Path, name: str) -> Path:
     parts = PurePosixPath(name).parts
     if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\\" in name or not name.isprintable():
-        raise InputError(
-            "A run's name must be a place under the folder of runs.",
-            where=repr(name),
-            next_step="Use letters, digits, - _ . and / for subfolders.",
-        )
+        raise InputError(Says.run_name(), where=repr(name), next_step=Says.run_name_signs())
     return root.expanduser() / PurePosixPath(name)
 
 
@@ -367,11 +271,7 @@ def _number(name: str, value: Any) -> float:
     if not isinstance(value, (str, bytes)):
         with contextlib.suppress(TypeError, ValueError, RuntimeError):
             return float(value)
-    raise InputError(
-        f"A metric must be one number, not {type(value).__name__}.",
-        where=name,
-        next_step="Log its mean, or leave it out.",
-    )
+    raise InputError(Says.metric_no_number(kind=type(value).__name__), where=name, next_step=Says.log_mean())
 
 
 def _config_changes(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -398,12 +298,4 @@ def _read_at(descriptor: int, offset: int, count: int) -> bytes:
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    _write_whole(path, json.dumps(value, indent=1) + "\n")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Writes a small file so that a reader sees the old one or the new one, never half of it."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(text)
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
+    write(path, json.dumps(value, indent=1) + "\n")

@@ -7,15 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..messages import NOTHING, Message
 from . import statistics
+from .words import Says
 
-METHOD = (
-    "Runs are paired by seed. p-values are from a two-sided paired permutation test of the mean difference (exact up "
-    f"to {statistics.EXACT_UP_TO_PAIRS} pairs, {statistics.RANDOM_FLIPS:,} random sign flips above), Holm-adjusted "
-    "over the arms compared. The interval is a 95 % Student t interval of the paired differences. The detectable "
-    "difference is what a paired t test at the strictest Holm level would see with power 0.8, given the spread of the "
-    "differences; with six pairs the permutation test sees it in about 63 % of cases, from seven on in 77 % or more."
-)
+METHOD = Says.method(exact=statistics.EXACT_UP_TO_PAIRS, flips=statistics.RANDOM_FLIPS)
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,7 @@ class Excluded:
     run: str
     arm: str
     seed: str
-    reason: str
+    reason: Message
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ class Comparison:
     seeds_needed: int | None
     baseline: str
     arm: str
-    reason: str
+    reason: Message
 
     @property
     def out_of_reach(self) -> bool:
@@ -114,10 +110,10 @@ class Report:
     comparisons: tuple[Comparison, ...]
     values: tuple[RunValue, ...]
     excluded: tuple[Excluded, ...]
-    notes: tuple[str, ...]
-    method: str = METHOD
+    notes: tuple[Message, ...]
+    method: Message = METHOD
 
-    def sentence(self, comparison: Comparison) -> str:
+    def sentence(self, comparison: Comparison) -> Message:
         """One comparison in plain words."""
         return sentence_of(comparison, self.metric)
 
@@ -142,29 +138,26 @@ def p_text(p_value: float) -> str:
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
-def sentence_of(comparison: Comparison, metric: str) -> str:
-    arm, baseline = comparison.arm, comparison.baseline
-    seeds = f"{comparison.pairs} paired seed{'' if comparison.pairs == 1 else 's'}"
-    if comparison.verdict == "refused" or comparison.difference is None:
-        return f"No verdict on {arm} against {baseline} in {metric}: {comparison.reason}."
-    size = abs(comparison.difference)
-    low, high = comparison.interval or (math.nan, math.nan)
-    if comparison.verdict == "no_difference_shown":
-        text = (
-            f"No difference shown between {arm} and {baseline} in {metric}: {comparison.difference:+.3g}, 95 % "
-            f"interval {low:.3g} to {high:.3g}, {p_text(comparison.p_value or 0.0)}, {seeds}"
-        )
-        if comparison.out_of_reach:
-            text += f"; {comparison.reason}"
-        elif comparison.seeds_needed:
-            text += f"; about {comparison.seeds_needed:,} more would show a difference of this size"
-    else:
-        if comparison.difference < 0:
-            low, high = -high, -low
-        text = (
-            f"{arm} is {comparison.verdict} than {baseline} by {size:.3g} in {metric}, 95 % interval {low:.3g} to "
-            f"{high:.3g}, {p_text(comparison.p_value or 0.0)}, {seeds}"
-        )
-    if comparison.detectable_difference is not None:
-        text += f"; you would see differences down to {comparison.detectable_difference:.2g}"
-    return text + "."
+def seeds_text(pairs: int) -> Message:
+    return (Says.paired_seed if pairs == 1 else Says.paired_seeds)(count=pairs)
+
+
+def sentence_of(one: Comparison, metric: str) -> Message:
+    names = {"arm": one.arm, "baseline": one.baseline, "metric": metric}
+    if one.verdict == "refused" or one.difference is None:
+        return Says.no_verdict(**names, reason=one.reason)
+    low, high = one.interval or (math.nan, math.nan)
+    rest = NOTHING
+    if one.detectable_difference is not None:
+        rest = Says.further(text=Says.would_see(size=one.detectable_difference), rest=rest)
+    known = {**names, "p": p_text(one.p_value or 0.0), "seeds": seeds_text(one.pairs)}
+    if one.verdict == "no_difference_shown":
+        if one.out_of_reach:
+            rest = Says.further(text=one.reason, rest=rest)
+        elif one.seeds_needed:
+            rest = Says.further(text=Says.more_would_show(count=one.seeds_needed), rest=rest)
+        return Says.no_difference(**known, difference=one.difference, low=low, high=high, rest=rest)
+    if one.difference < 0:
+        low, high = -high, -low
+    said = Says.better if one.verdict == "better" else Says.worse
+    return said(**known, size=abs(one.difference), low=low, high=high, rest=rest)

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ..messages import Message
+
 STATUSES = ("running", "finished", "failed", "killed", "unknown")
 
 
@@ -74,14 +76,14 @@ class Run:
         id: opaque and stable: made of the place under the root, the same on every read.
         name: for people; unique within one reading.
         path: where it lies, relative to the root, with `/`; for a run inside a database, `FILE#RUN`.
-        formats: which readers it came through (`jsonl`, `csv`, `events`, `trackio`).
+        formats: names of the formats it was read from (`jsonl`, `csv`, `events`, `trackio`).
         config: flat; nested keys are joined by `.`.
         metrics: name → Series.
         environment: what `environment.json` says; empty for other formats.
         status: one of STATUSES; `unknown` where the format does not say.
         started_unix_s: when it started, or None.
         updated_unix_s: when its newest file was last written.
-        notes: what was repaired, passed over or doubtful, in words.
+        notes: what was repaired, passed over or doubtful.
     """
 
     id: str
@@ -94,7 +96,7 @@ class Run:
     status: str = "unknown"
     started_unix_s: float | None = None
     updated_unix_s: float = 0.0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Problem:
 
     path: str
     code: str
-    reason: str
+    reason: Message
 
 
 @dataclass(frozen=True, eq=False)

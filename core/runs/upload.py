@@ -1,35 +1,32 @@
 """A stranger's logs, laid out in a folder of their own so that the ordinary reader can read them.
 
-Taken: `.csv`, `.jsonl`, TensorBoard event files, the small files that belong to a run, and zip archives of those.
+Taken: logs of every format that is open to strangers, the small files that belong to a run, packs as they are, and zip
+archives of those, unpacked.
 Nothing in a name or an archive decides where a file is written: names are cut to safe parts, links are refused, and
 bytes are counted as they are written, not as the archive claims. Read the folder with `UPLOAD_LIMITS`.
 """
 
 from __future__ import annotations
 
-import lzma
 import re
-import stat
 import zipfile
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from .discover import COMPANIONS
+from ..messages import english
+from .archives import DAMAGED, members_of
+from .formats import ArchiveFormat, format_of
+from .formats.run_folder import COMPANIONS
+from .limits import UPLOAD_LIMITS
+from .parsing import Unreadable
 from .series import Problem, clean_text
 from .words import Says
 
 # `process.json` names a process of the machine where the run was made; here it would ask about a process of ours.
 _TAKEN_BESIDE_LOGS = tuple(name for name in COMPANIONS if name != "process.json")
-_LOG_SUFFIXES = (".csv", ".jsonl", ".ndjson")
 _CHUNK_BYTES = 2**20
-# What zipfile and its decompressors raise on damaged, encrypted or exotic archives.
-_DAMAGED = (
-    *(OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(NotImplementedError, RuntimeError, EOFError, ValueError),
-)
 
 
 @dataclass(frozen=True)
@@ -78,66 +75,70 @@ def stage_upload(files: Sequence[Path], into: Path, limits: UploadLimits | None 
     into.mkdir(parents=True, exist_ok=True)
     for file in files:
         try:
-            if file.name.lower().endswith(".zip"):
-                _unpack(file, into, limits, room, problems)
-            elif not _is_taken(file.name):
-                problems.append(Problem(clean_text(file.name), "format", Says.not_csv_jsonl_event_file()))
-            else:
-                # Event files that come without their folders are runs of their own: those of one folder would be one.
-                parts = (file.name, file.name) if "tfevents" in file.name.lower() else (file.name,)
-                with file.open("rb") as source:
-                    _copy(source, into, parts, room)
+            _stage(file, into, limits, room, problems)
         except _Full:
-            problems.append(_full(clean_text(file.name), limits))
+            size = limits.max_total_bytes / 2**20
+            full = Says.upload_full(size=size, files=limits.max_files)
+            problems.append(Problem(clean_text(file.name), "too_large", full))
             break
-        except _DAMAGED as error:
-            problems.append(Problem(clean_text(file.name), "unreadable", clean_text(Says.cannot_read(error=error))))
+        except Unreadable as error:
+            problems.append(Problem(clean_text(file.name), error.code, error.reason))
+        except DAMAGED as error:
+            said = english(clean_text(str(error)))
+            problems.append(Problem(clean_text(file.name), "unreadable", Says.cannot_read(error=said)))
     return tuple(problems)
 
 
-def _full(name: str, limits: UploadLimits) -> Problem:
-    most = f"{limits.max_total_bytes / 2**20:,.0f} MB and {limits.max_files:,} files"
-    return Problem(name, "too_large", f"more than {most} together; the rest was not taken")
+def _stage(file: Path, into: Path, limits: UploadLimits, room: _Room, problems: list[Problem]) -> None:
+    log_format = format_of(file.name)
+    if isinstance(log_format, ArchiveFormat) and log_format.from_strangers:
+        # Read as it is; what it holds takes room as if it lay there unpacked.
+        tree = log_format.open(file, file.name, replace(UPLOAD_LIMITS, max_pack_bytes=room.bytes_left))
+        tree.close()
+        room.bytes_left -= tree.bytes
+        room.files_left -= tree.files
+        with file.open("rb") as source:
+            _copy(source, into, (file.name,), room)
+    elif file.name.lower().endswith(".zip"):
+        _unpack(file, into, limits, room, problems)
+    elif not _is_taken(file.name):
+        problems.append(Problem(clean_text(file.name), "format", Says.upload_no_log()))
+    else:
+        # Event files that come without their folders are runs of their own: those of one folder would be one.
+        parts = (file.name, file.name) if "tfevents" in file.name.lower() else (file.name,)
+        with file.open("rb") as source:
+            _copy(source, into, parts, room)
 
 
 def _unpack(file: Path, into: Path, limits: UploadLimits, room: _Room, problems: list[Problem]) -> None:
     top = file.name[: -len(".zip")]
     with zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
-        if len(members) > limits.max_members:
-            problems.append(
-                Problem(clean_text(file.name), "too_many", Says.more_than_members(limit=limits.max_members))
-            )
+        if len(archive.infolist()) > limits.max_members:
+            reason = Says.members_too_many(limit=limits.max_members)
+            problems.append(Problem(clean_text(file.name), "too_many", reason))
             return
         skipped = 0
-        for member in members:
-            if member.is_dir():
-                continue
+        for member, parts, fault in members_of(archive, limits.max_depth):
             shown = clean_text(f"{file.name}/{member.filename}")
-            parts = tuple(part for part in re.split(r"[/\\]+", member.filename) if part)
-            if stat.S_ISLNK(member.external_attr >> 16):
-                problems.append(Problem(shown, "link", Says.link_not_followed()))
-            elif not parts or ".." in parts or re.match(r"[A-Za-z]:|[/\\]", member.filename):
-                problems.append(Problem(shown, "path", Says.name_leads_out_archive()))
-            elif len(parts) > limits.max_depth:
-                problems.append(Problem(shown, "depth", Says.more_than_folders_deep(limit=limits.max_depth)))
+            if fault is not None:
+                problems.append(Problem(shown, *fault))
             elif "__MACOSX" in parts or not _is_taken(parts[-1]):
                 skipped += 1
-            elif member.flag_bits & 0x1:
-                problems.append(Problem(shown, Says.encrypted(), Says.encrypted()))
             else:
                 try:
                     with archive.open(member) as source:
-                        _copy(source, into, (top, *parts), room)  # type: ignore[arg-type]
-                except _DAMAGED as error:
-                    problems.append(Problem(shown, "unreadable", clean_text(Says.cannot_unpacked(error=error))))
+                        _copy(cast(BinaryIO, source), into, (top, *parts), room)
+                except DAMAGED as error:
+                    said = english(clean_text(str(error)))
+                    problems.append(Problem(shown, "unreadable", Says.member_damaged(error=said)))
         if skipped:
-            problems.append(Problem(clean_text(file.name), "format", Says.members_no_logs_left_out(count=skipped)))
+            problems.append(Problem(clean_text(file.name), "format", Says.members_no_logs(count=skipped)))
 
 
 def _is_taken(name: str) -> bool:
-    lower = name.lower()
-    return "tfevents" in lower or lower.endswith(_LOG_SUFFIXES) or name in _TAKEN_BESIDE_LOGS
+    log_format = format_of(name)
+    is_log = log_format is not None and log_format.from_strangers and not isinstance(log_format, ArchiveFormat)
+    return is_log or name in _TAKEN_BESIDE_LOGS
 
 
 def _copy(source: BinaryIO, into: Path, parts: tuple[str, ...], room: _Room) -> None:

@@ -8,6 +8,7 @@ People are drawn once for all seeds, since all seeds were tested on the same one
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -16,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError, WorkbenchError
-from core.pose.arms import POSE_ENCODERS
-from core.runs import Run, compare, read_runs
+from core.pose.arms import ARMS
+from core.runs import Run, RunReader, compare
 from core.settings import REPO_DIR
 from experiments.pose_encoder.data import PoseData, load_data
 from experiments.pose_encoder.metrics import YAW_BINS
@@ -32,13 +33,14 @@ def report(folder: Path, data: PoseData | None = None) -> str:
     """Two markdown tables: what each arm reached, and each arm against the MLP.
 
     Args:
-        folder: finished runs of one sweep.
+        folder: finished runs of one sweep, in folders or packed.
         data: what they were tested on; by default made or read again from their config.
 
     Raises:
         InputError: no runs, or runs of different data.
     """
-    found = read_runs(folder)
+    reader = RunReader(folder)
+    found = reader.read()
     runs = [run for run in found if run.status == "finished"]
     fingerprints = {str(run.config.get("data_fingerprint")) for run in runs}
     if len(fingerprints) != 1:
@@ -50,8 +52,8 @@ def report(folder: Path, data: PoseData | None = None) -> str:
     data = data or _data_of(runs[0])
     if data.fingerprint != fingerprints.pop():
         raise InputError("The data are no longer those of the runs.", where=str(folder))
-    judged = compare(found, group_by="pose_encoder", metric="test/nme", baseline=BASELINE)
-    order = [arm for arm in POSE_ENCODERS if arm in {one.arm for one in judged.arms}]
+    judged = compare(found, group_by="pose_encoder", metric="test/nme", baseline=BASELINE, direction="min")
+    order = [arm for arm in ARMS if arm in {one.arm for one in judged.arms}]
     lines = [
         "| arm | NME % | 0–30° | 30–60° | 60–90° | AUC % | FR % | geodesic ° | IQM | parameters |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -72,7 +74,7 @@ def report(folder: Path, data: PoseData | None = None) -> str:
         if arm == BASELINE or arm not in by_arm:
             continue
         one = by_arm[arm]
-        both = seeds_and_people(_differences(folder, runs, arm), data.test.bin_yaw_deg_N, data.test.subjects)
+        both = seeds_and_people(_differences(reader, runs, arm), data.test.bin_yaw_deg_N, data.test.subjects)
         lines.append(
             f"| `{arm}` | {one.verdict.replace('_', ' ')} | {one.difference:+.2f} | {_interval(one.interval)} "
             f"| {_interval(both)} | {'' if one.p_value is None else f'{one.p_value:.3f}'} | {one.pairs} |"
@@ -106,11 +108,11 @@ def seeds_and_people(
     return float(low), float(high)
 
 
-def _differences(folder: Path, runs: Sequence[Run], arm: str) -> np.ndarray:
+def _differences(reader: RunReader, runs: Sequence[Run], arm: str) -> np.ndarray:
     errors: dict[tuple[str, int], np.ndarray] = {}
     for run in runs:
         key = (str(run.config["pose_encoder"]), int(str(run.config["seed"])))
-        errors[key] = 100.0 * np.load(folder / run.path / "test_errors.npy").astype(np.float64)
+        errors[key] = 100.0 * np.load(io.BytesIO(reader.file_beside(run, "test_errors.npy"))).astype(np.float64)
     seeds = sorted(seed for each, seed in errors if each == arm and (BASELINE, seed) in errors)
     return np.stack([errors[arm, seed] - errors[BASELINE, seed] for seed in seeds])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.runs import Run, RunReader, downsample, growing, read_runs
+from core.runs import Run, RunReader, downsample, read_runs
 from core.runs.cache import SMALLEST_CACHED_BYTES, SeriesCache, default_cache_dir
+from core.runs.formats import FORMATS
 from core.runs.series import Series
 
 ROWS = 9_000
@@ -56,13 +58,13 @@ def _same(one: Run, other: Run) -> bool:
 def parsed_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many bytes each call of the JSONL parser was given."""
     counts: list[int] = []
-    plain = growing._PARSERS["jsonl"]
+    plain = FORMATS["jsonl"]
 
     def counting(block: bytes, *rest):  # type: ignore[no-untyped-def]
         counts.append(len(block))
-        return plain(block, *rest)
+        return plain.parse(block, *rest)
 
-    monkeypatch.setitem(growing._PARSERS, "jsonl", counting)
+    monkeypatch.setitem(FORMATS, "jsonl", replace(plain, parse=counting))
     return counts
 
 

@@ -16,8 +16,8 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c a
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch.utils.tensorboard import SummaryWriter
 
-from core.runs import ReadLimits, Run, RunReader, events, read_runs
-from core.runs.events import masked_crc32c
+from core.runs import ReadLimits, Run, RunReader, read_runs, tfrecord
+from core.runs.tfrecord import masked_crc32c
 
 
 def _record(payload: bytes) -> bytes:
@@ -291,7 +291,7 @@ def test_rows_of_records_of_one_length_are_framed_as_one_by_one(rows: list[tuple
     payloads = [bytes(size) for count, size in rows for _ in range(count)]
     data = b"".join(_record(payload) for payload in payloads)
     block = data[: max(0, len(data) - cut)]
-    starts, lengths, used, damaged = events._frame(block)
+    starts, lengths, used, damaged = tfrecord.find_records(block)
     expected, position = [], 0
     for payload in payloads:
         if position + 16 + len(payload) > len(block):
@@ -305,5 +305,5 @@ def test_rows_of_records_of_one_length_are_framed_as_one_by_one(rows: list[tuple
 def test_a_damaged_header_in_a_row_of_alike_records_ends_the_reading_there() -> None:
     data = bytearray(_record(bytes(20)) * 200)
     data[150 * 36] ^= 1
-    starts, _, used, damaged = events._frame(bytes(data))
+    starts, _, used, damaged = tfrecord.find_records(bytes(data))
     assert (len(starts), used, damaged) == (150, 150 * 36, True)

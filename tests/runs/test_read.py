@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.runs import ReadLimits, Run, RunReader, list_folders, read_runs, resolve_folder
+from core.runs.formats import FORMATS
 from core.runs.series import Rows, SeriesBuilder
 
 WriteRun = Callable[..., Path]
@@ -420,13 +422,15 @@ def test_a_file_that_becomes_a_link_after_it_was_found_is_not_followed(tmp_path:
     root = tmp_path / "root"
     root.mkdir()
     (root / "a.csv").write_text("step,loss\n1,2\n")
-    from core.runs.discover import discover
+    from core.runs.formats import LogFormat
     from core.runs.growing import GrowingLog
+    from core.runs.trees import DiskTree
 
-    places, _ = discover(root, ReadLimits())
     (root / "a.csv").unlink()
     (root / "a.csv").symlink_to(secret)
-    log = GrowingLog(root, places[0].sources[0][1], "csv")
+    csv = FORMATS["csv"]
+    assert isinstance(csv, LogFormat)
+    log = GrowingLog(DiskTree(root), "a.csv", csv)
     log.update(None, ReadLimits())
     assert log.problem is not None
     assert log.series == {}
@@ -513,21 +517,19 @@ def test_a_line_longer_than_a_block_is_read_and_one_beyond_all_bounds_is_refused
 def test_a_growing_file_is_read_from_where_it_ended(
     tmp_path: Path, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    parsed: list[int] = []
+    plain = FORMATS["jsonl"]
+
+    def counting(block: bytes, *rest):  # type: ignore[no-untyped-def]
+        parsed.append(len(block))
+        return plain.parse(block, *rest)
+
+    monkeypatch.setitem(FORMATS, "jsonl", replace(plain, parse=counting))
     folder = write_run(tmp_path / "a", {"seed": 0}, [{"step": step, "loss": 1.0} for step in range(1_000)])
     reader = RunReader(tmp_path)
     first = reader.read().runs[0]
     assert reader.read().runs[0] is first, "nothing new, nothing made anew"
-
-    from core.runs import growing
-
-    parsed: list[int] = []
-    plain = growing._PARSERS["jsonl"]
-
-    def counting(block: bytes, *rest):  # type: ignore[no-untyped-def]
-        parsed.append(len(block))
-        return plain(block, *rest)
-
-    monkeypatch.setitem(growing._PARSERS, "jsonl", counting)
+    parsed.clear()
     new = '{"step": 1000, "loss": 2.0}\n'
     with (folder / "metrics.jsonl").open("a") as file:
         file.write(new)

@@ -21,8 +21,8 @@ import torch
 
 from core.errors import InputError, WorkbenchError
 from core.runs import Run, RunReader, RunRecorder, read_runs
+from core.runs.environment import read_commit
 from core.runs.process import is_alive, recorded_status, this_process
-from core.runs.record import read_commit
 
 CONFIG = {"pose_encoder": "mlp", "seed": 0}
 
