@@ -7,7 +7,6 @@ so that one command does not wait for the imports of the others.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 import warnings
@@ -18,15 +17,9 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import InputError, WorkbenchError
+from ..settings import COMMAND
 
-# name → module; the order is that of the help text
-_COMMANDS = {
-    "vectorize": "core.cli.vectorize",
-    "models": "core.cli.models",
-    "foreground": "core.cli.foreground",
-    "pose": "core.cli.pose",
-    "runs": "core.cli.runs",
-}
+_COMMANDS = ("vectorize", "models", "foreground", "pose", "runs")  # each a module here; the order of the help text
 EXIT_USER_ERROR = 2  # something the user gave
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # as shells expect after Ctrl-C
@@ -36,12 +29,12 @@ class _LazyGroup(TyperGroup):
     """Imports a command's module when the command is needed."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [name for name, module in _COMMANDS.items() if importlib.util.find_spec(module) is not None]
+        return list(_COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in self.list_commands(ctx):
+        if cmd_name not in _COMMANDS:
             return None
-        command = typer.main.get_command(importlib.import_module(_COMMANDS[cmd_name]).app)
+        command = typer.main.get_command(importlib.import_module(f".{cmd_name}", __package__).app)
         command.name = cmd_name
         return command
 
@@ -74,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str] | None = None) -> int:
     """As `main`, but returns the exit status."""
     try:
-        result = app(args=list(arguments) if arguments is not None else None, standalone_mode=True)
+        result = app(list(arguments) if arguments is not None else None, prog_name=COMMAND, standalone_mode=True)
         return result if isinstance(result, int) else 0
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else EXIT_ERROR

@@ -18,6 +18,7 @@ from ..models import catalogue, weights
 from ..models.fetch import HUB_URL
 from ..models.spec import FAMILY_NAMES, ModelSpec
 from ..settings import REPO_DIR
+from .words import Says
 
 
 def models_table() -> str:
@@ -62,7 +63,7 @@ def render(text: str, parts: dict[str, Callable[[], str]], where: str) -> str:
         begin, end = f"<!-- generated:{name} -->", f"<!-- /generated:{name} -->"
         pattern = re.compile(re.escape(begin) + r"\n.*?" + re.escape(end), re.DOTALL)
         if len(pattern.findall(text)) != 1:
-            raise InputError(f"The marks {begin} and {end} must stand there once.", where=where)
+            raise InputError(Says.marks_once(begin=begin, end=end), where=where)
         text = pattern.sub(lambda _, made=f"{begin}\n{make()}\n{end}": made, text)  # type: ignore[misc]
     return text
 

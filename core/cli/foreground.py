@@ -17,6 +17,7 @@ from ..messages import english, reason_of
 from ..settings import Settings
 from . import foreground_common as common
 from .foreground_evaluate import evaluate_command
+from .options import AsJson, Device, WeightsDir
 
 if TYPE_CHECKING:
     from ..foreground.components import ComponentSet
@@ -45,9 +46,9 @@ def score_command(
         str, typer.Option("--treatment", help="original, raw_crop, soft_mask, blur_background.")
     ] = "original",
     model: common.Model = None,
-    device: common.Device = "auto",
+    device: Device = "auto",
     dtype: common.Dtype = "fp32",
-    weights_dir: common.WeightsDir = Settings.weights_dir,
+    weights_dir: WeightsDir = Settings.weights_dir,
     positive: common.Positive = None,
     negative: common.Negative = None,
     neutral: common.Neutral = None,
@@ -80,7 +81,7 @@ def score_command(
         str, typer.Option("--heat_method", help="clearclip, maskclip, sclip, naclip, clip.")
     ] = DEFAULT_METHOD,
     output: Annotated[Path | None, typer.Option("--output", help="Write .json or .csv.")] = None,
-    as_json: common.AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score each component of an image: how likely it is a foreground object rather than background or a fragment.
 

@@ -21,9 +21,7 @@ PROBLEMS_PRINTED = 20
 Model = Annotated[
     str | None, typer.Option("--model", help="A CLIP's id; default: the note's model, else one that is here.")
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, gpu, cuda:N, mps.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="fp32 (the note's numbers), auto, bf16, fp16.")]
-WeightsDir = Annotated[Path, typer.Option("--weights_dir", help="Where weights lie.")]
 BatchSize = Annotated[int, typer.Option("--batch_size", help="Components in one forward pass.")]
 Positive = Annotated[
     str | None, typer.Option("--positive", help="Prompts of foreground: a file, one per line, or a preset's name.")
@@ -37,7 +35,6 @@ Alpha = Annotated[float, typer.Option("--alpha", help="soft_mask: how far the ou
 Grey = Annotated[float, typer.Option("--grey", help="The grey, 0..255.")]
 Gain = Annotated[float, typer.Option("--gain", help="What the inside is multiplied by.")]
 Blur = Annotated[float, typer.Option("--blur", help="blur_background: sigma as a part of the crop's shorter side.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def prompt_set(positive: str | None, negative: str | None, neutral: str | None) -> PromptSet:

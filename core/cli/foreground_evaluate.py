@@ -16,6 +16,7 @@ from ..foreground.words import Says
 from ..settings import Settings
 from ..types import Notice
 from . import foreground_common as common
+from .options import AsJson, Device, WeightsDir
 
 if TYPE_CHECKING:
     from ..foreground.evaluate import Evaluation
@@ -35,9 +36,9 @@ def evaluate_command(
         str, typer.Option("--treatments", help="Several with commas, or all.")
     ] = "original,raw_crop,soft_mask",
     model: common.Model = None,
-    device: common.Device = "auto",
+    device: Device = "auto",
     dtype: common.Dtype = "fp32",
-    weights_dir: common.WeightsDir = Settings.weights_dir,
+    weights_dir: WeightsDir = Settings.weights_dir,
     positive: common.Positive = None,
     negative: common.Negative = None,
     neutral: common.Neutral = None,
@@ -53,7 +54,7 @@ def evaluate_command(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N images.")] = None,
     output: Annotated[Path | None, typer.Option("--output", help="Write figures and segments as .json.")] = None,
-    as_json: common.AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """AUROC and average precision against truth, by area, treatments side by side, intervals over images."""
     from ..foreground import export

@@ -17,8 +17,10 @@ from ..errors import WeightsInvalid
 from ..models import catalogue, weights
 from ..models.fetch import HUB_URL, fetch, recorded_sha256
 from ..models.spec import ModelSpec
+from ..models.words import Says
 from ..settings import Settings
 from .models_bench import bench_models
+from .options import AsJson, WeightsDir
 
 app = typer.Typer(help="The models: what there is, download, verify, measure.", no_args_is_help=True)
 app.command("bench")(bench_models)
@@ -27,8 +29,6 @@ app.command("bench")(bench_models)
 _PLAIN_WIDTH = 200  # columns when stdout is a file or a pipe, so that no id is cut
 
 ModelId = Annotated[str, typer.Argument(metavar="ID", help="A model's id, as `list` shows it.")]
-WeightsDir = Annotated[Path, typer.Option("--weights_dir", "--weights-dir", help="Where weights lie.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
@@ -123,19 +123,15 @@ def _checked(encoder: Any, weights_dir: Path) -> dict[str, Any]:
     recorded = recorded_sha256(path)
     if recorded not in (None, encoder.weights_sha256):
         raise WeightsInvalid(
-            f"The file has sha256 {encoder.weights_sha256[:16]}…, {recorded[:16]}… was recorded when it was fetched.",
+            Says.recorded_sha256(found=encoder.weights_sha256[:16], recorded=recorded[:16]),
             where=str(path),
-            next_step=f"Delete it, then {weights.fetch_command(spec)}",
+            next_step=Says.delete_then(command=weights.fetch_command(spec)),
         )
     vectors_BD = np.array(canary_vectors(encoder))
     if not np.isfinite(vectors_BD).all():
-        raise WeightsInvalid(
-            "The model gives values that are not finite.", where=str(path), next_step="Fetch it again."
-        )
+        raise WeightsInvalid(Says.not_finite(), where=str(path), next_step=Says.fetch_again())
     if vectors_BD.shape[1] != spec.dim:
-        raise WeightsInvalid(
-            f"The model gives {vectors_BD.shape[1]} values, the catalogue says {spec.dim}.", where=spec.id
-        )
+        raise WeightsInvalid(Says.other_dim(found=vectors_BD.shape[1], expected=spec.dim), where=spec.id)
     return {
         "id": spec.id,
         "file": str(path),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +13,9 @@ from rich.table import Table
 from ..errors import InputError
 from ..models import catalogue
 from ..models.manager import ModelManager
+from ..models.words import Says
 from ..settings import Settings
+from .options import AsJson, Device, WeightsDir
 
 if TYPE_CHECKING:
     from ..models.bench import BenchRow
@@ -29,15 +30,13 @@ def bench_models(
     dtype: Annotated[
         str, typer.Option("--dtype", help="auto, fp32, bf16, fp16; several separated by commas.")
     ] = "auto",
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, gpu, cuda:N, mps.")] = "auto",
+    device: Device = "auto",
     batch_size: Annotated[
         int, typer.Option("--batch_size", "--batch-size", min=1, max=4096, help="Images in one pass.")
     ] = 32,
     seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="Time for each row, about.")] = 5.0,
-    weights_dir: Annotated[
-        Path, typer.Option("--weights_dir", "--weights-dir", help="Where weights lie.")
-    ] = Settings.weights_dir,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    weights_dir: WeightsDir = Settings.weights_dir,
+    as_json: AsJson = False,
 ) -> None:
     """Images/s of the model alone, load time, memory, on random pixels. Models without weights are listed as absent."""
     from ..models.bench import bench_rows
@@ -45,7 +44,7 @@ def bench_models(
     model_ids = _list_of(models) or [spec.id for spec in catalogue.specs(weights_dir)]
     dtypes = _list_of(dtype)
     if not dtypes:
-        raise InputError("No dtype was named.", next_step="Choose auto, fp32, bf16 or fp16.")
+        raise InputError(Says.no_dtype_named(), next_step=Says.choose_any_dtype())
     manager = ModelManager(Settings(weights_dir=weights_dir, idle_unload_s=0.0))
     progress = Console(stderr=True)
     rows = []

@@ -18,6 +18,7 @@ from ..pose.words import Says
 from ..settings import Settings
 from ..types import Progress
 from ..vectorize.report import one_line
+from .options import WeightsDir
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,7 +104,7 @@ def encode(
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, gpu, cuda:N, mps.")] = "auto",
     dtype: Annotated[str, typer.Option("--dtype", help="fp32 (the reference), auto, bf16, fp16.")] = "fp32",
-    weights_dir: Annotated[Path, typer.Option("--weights_dir", help="Where weights lie.")] = Settings.weights_dir,
+    weights_dir: WeightsDir = Settings.weights_dir,
     continuous: Continuous = False,
     expression: Expression = "",
     lighting: Lighting = "",

@@ -15,6 +15,7 @@ from rich.progress import Progress as Bar
 
 from ..errors import InputError, WorkbenchError
 from ..images.sources import Found, find
+from ..messages import joined
 from ..settings import Settings
 from ..types import Progress, VectorizeRequest, VectorTable
 from ..vectorize import store
@@ -22,6 +23,8 @@ from ..vectorize.ensemble import check_request
 from ..vectorize.report import one_line, report, report_text
 from ..vectorize.resume import discard, journal_folder
 from ..words import Common
+from .options import Device, WeightsDir
+from .words import Says
 
 app = typer.Typer(add_completion=False)
 
@@ -36,12 +39,12 @@ def vectorize(
         typer.Option("--models", help="One id, or several with commas: an ensemble. Default: what is here."),
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch_size", help="Images in one forward pass at most.")] = 32,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, gpu, cuda:N, mps.")] = "auto",
+    device: Device = "auto",
     output: Annotated[
         Path | None,
         typer.Option("--output", help=f"Written by suffix: {' '.join(store.SUFFIXES)}. Without it: the report only."),
     ] = None,
-    weights_dir: Annotated[Path, typer.Option("--weights_dir", help="Where weights lie.")] = Settings.weights_dir,
+    weights_dir: WeightsDir = Settings.weights_dir,
     dtype: Annotated[str, typer.Option("--dtype", help="auto, fp32 (the reference), bf16, fp16.")] = "auto",
     normalize: Annotated[bool, typer.Option("--normalize", help="L2-normalise each model's part.")] = False,
     recursive: Annotated[bool, typer.Option("--recursive", help="Folders inside the folder too.")] = False,
@@ -58,9 +61,9 @@ def vectorize(
     found = find(image_path, recursive)
     if not found.sources:
         raise InputError(
-            "There is no image in this folder.",
+            Says.no_image_in_folder(),
             where=str(image_path),
-            next_step=" ".join(notice.text for notice in found.notices) or "Check --image_path.",
+            next_step=joined(*(notice.text for notice in found.notices)) or Says.check_image_path(),
         )
     request = VectorizeRequest(_chosen(models, weights_dir), batch_size, device, dtype, normalize)
     check_request(request)
@@ -71,12 +74,12 @@ def vectorize(
         discard(journal_folder(output))
     print(json.dumps(report(table), ensure_ascii=False, indent=1) if as_json else report_text(table))
     if not table.ids:
-        raise WorkbenchError("No image could be used; see the rejects above.", where=str(image_path))
+        raise WorkbenchError(Says.no_image_usable(), where=str(image_path))
 
 
 def default_model(weights_dir: Path) -> str:
     """The built-in CLIP where its weights are, else the classic model that is always there."""
-    from ..models.catalogue import DEMO_MODEL
+    from ..models.described import DEMO_MODEL
     from ..models.weights import usable_clips
 
     return DEMO_MODEL if DEMO_MODEL in usable_clips(weights_dir) else "efficientnet_lite0"

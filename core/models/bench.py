@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import Cancelled, WeightsMissing, WorkbenchError
+from ..messages import NOTHING, Message, english
 from ..types import Notice
 from .batching import BatchRunner
 from .device import dtype_name, pick_device, pick_dtype
@@ -48,7 +49,7 @@ class BenchRow:
     memory_bytes: int = 0
     peak_bytes: int | None = None
     notices: tuple[Notice, ...] = ()
-    hint: str = ""
+    hint: Message = NOTHING
 
 
 def bench(
@@ -100,7 +101,7 @@ def bench_rows(
                 yield BenchRow(spec.id, "absent", device, dtype, batch_size, hint=error.next_step)
                 break  # absent in the other dtypes too
             except WorkbenchError as error:
-                yield BenchRow(spec.id, "failed", device, dtype, batch_size, hint=str(error))
+                yield BenchRow(spec.id, "failed", device, dtype, batch_size, hint=english(error))
 
 
 def _measure(

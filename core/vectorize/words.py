@@ -98,6 +98,3 @@ class Says(Vocabulary, package="vectorize"):
         "They do not fit the GPU's memory together: one model after the other, each image decoded {count} ×.",
         "这些模型无法同时放入 GPU 显存：依次运行，每张图片解码 {count} 次。",
     )
-    no_image_in_folder = Template("There is no image in this folder.", "该文件夹中没有图片。")
-    check_image_path = Template("Check --image_path.", "请检查 --image_path。")
-    no_image_usable = Template("No image could be used; see the rejects above.", "没有可用的图片；请看上面的未处理项。")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +14,7 @@ import typer
 import core
 from core.cli import app as root
 from core.errors import InputError, StoreError
+from core.settings import REPO_DIR
 
 
 def test_importing_core_and_the_command_line_costs_no_torch():
@@ -75,3 +79,27 @@ def test_errors_are_words_and_a_status(capsys, monkeypatch, error, status, words
         monkeypatch.setenv("CLIP_WORKBENCH_DEBUG", "1")
         with pytest.raises(type(error)):
             root.run([])
+
+
+def test_under_another_name_it_calls_itself_by_that_name(tmp_path):
+    """The wheel installs the package as `clip_workbench`; a project with a `core` of its own uses it beside that."""
+    shutil.copytree(REPO_DIR / "core", tmp_path / "clip_workbench")
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "__init__.py").write_text("raise RuntimeError('another project')")
+    command = [sys.executable, "-m", "clip_workbench", "models", "list", "--json"]
+    listed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, env=_home(tmp_path))
+    rows = {row["id"]: row for row in json.loads(listed.stdout)}
+    assert rows["resnet50"]["command"] == "python -m clip_workbench models fetch resnet50"
+    script = (
+        "from clip_workbench import Settings; print(Settings().weights_dir)\n"
+        "from clip_workbench.models.weights import family_module; from clip_workbench.models.catalogue import find\n"
+        "print(family_module(find('resnet50', Settings().weights_dir)).__name__)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True, env=_home(tmp_path)
+    )
+    assert run.stdout.split() == [f"{tmp_path}/.clip-workbench/weights", "clip_workbench.models.torchvision"]
+
+
+def _home(place):
+    return {**os.environ, "HOME": str(place)}
