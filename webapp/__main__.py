@@ -10,7 +10,6 @@ import argparse
 import os
 import secrets
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Sequence
@@ -18,15 +17,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import InputError, WorkbenchError
+from core.errors import WorkbenchError
 from core.settings import Settings
 from webapp.shell.scratch import private_temp_dir, sweep_now_and_then
 
 if TYPE_CHECKING:
-    from webapp.shell.access import Door
+    from webapp.shell.door import Door
 
 FIRST_PORT = 7860
-PORTS_TRIED = 20
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,15 +65,15 @@ def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
     from webapp import app
     from webapp.kit.services import open_services
     from webapp.shell import access, theme
+    from webapp.shell.door import free_port, open_door
+    from webapp.shell.received import UploadLimits, forbid_fetching
     from webapp.text import translations
 
-    port = _free_port(options.host, options.port)
+    port = free_port(options.host, options.port, FIRST_PORT)
     _no_proxy_for(options.host)
-    door = access.open_door(
-        options.host, port, share=options.share, auth=options.auth, extra_hosts=options.allowed_host
-    )
-    limits = access.UploadLimits()
-    access.forbid_fetching()
+    door = open_door(options.host, port, share=options.share, auth=options.auth, extra_hosts=options.allowed_host)
+    limits = UploadLimits()
+    forbid_fetching()
     settings = Settings(weights_dir=options.weights_dir, runs_dir=options.runs_dir, device=options.device)
     scratch_dir = temp_dir / "scratch"
     scratch_dir.mkdir()
@@ -112,27 +110,6 @@ def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
     finally:
         page.close(verbose=False)
         services.manager.close()
-
-
-def _free_port(host: str, wanted: int | None) -> int:
-    """`wanted` if it is free, else an error; without it the first free port from 7860."""
-    if ":" in host:
-        next_step = "Use 127.0.0.1, 0.0.0.0 or a name."
-        raise InputError("IPv6 addresses are not supported as --host.", where=host, next_step=next_step)
-    for port in [wanted] if wanted is not None else range(FIRST_PORT, FIRST_PORT + PORTS_TRIED):
-        try:
-            with socket.create_server((host, port)):
-                return port
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-        except OverflowError:
-            raise InputError("A port is a number from 0 to 65535.", where=f"--port {wanted}") from None
-    ports = f"port {wanted}" if wanted is not None else f"ports {FIRST_PORT} to {FIRST_PORT + PORTS_TRIED - 1}"
-    raise InputError(
-        f"Cannot listen there: {reason}.",
-        where=f"{host}, {ports}",
-        next_step="Name another with --port, or another address of this machine with --host.",
-    )
 
 
 def _stop_on_signal() -> threading.Event:

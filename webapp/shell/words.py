@@ -1,5 +1,6 @@
 """What stands around the tabs, in both languages."""
 
+from core.messages import Template, Vocabulary
 from webapp.text import register
 
 register(
@@ -57,3 +58,22 @@ register(
         ),
     }
 )
+
+
+class Says(Vocabulary, package="page.shell"):
+    """What `python -m webapp` says of its options."""
+
+    auth_form = Template(
+        "--auth is USER:PASSWORD, neither of them empty.", "--auth 的格式为 USER:PASSWORD，两者都不能为空。"
+    )
+    auth_example = Template("For example: --auth ada:…", "例如：--auth ada:…")
+    no_host_name = Template("This is not a host name.", "这不是主机名。")
+    give_host_name = Template("Give a name: lab.example.org", "请给出名称，例如 lab.example.org")
+    no_ipv6 = Template("IPv6 addresses are not supported as --host.", "--host 不支持 IPv6 地址。")
+    use_host = Template("Use 127.0.0.1, 0.0.0.0 or a name.", "请使用 127.0.0.1、0.0.0.0 或名称。")
+    port_range = Template("A port is a number from 0 to 65535.", "端口须为 0 到 65535 的数。")
+    cannot_listen = Template("Cannot listen there: {reason}.", "无法在此监听：{reason}。")
+    name_another_port = Template(
+        "Name another with --port, or another address of this machine with --host.",
+        "请用 --port 指定其他端口，或用 --host 指定本机的其他地址。",
+    )

@@ -20,9 +20,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from core.errors import InputError
-from webapp.shell import access
-from webapp.shell.access import KnownPathsOnly, SameOriginOnly, SecurityHeaders, UploadLimits, UploadsOnly
+from webapp.shell import access, door, received
+from webapp.shell.access import KnownPathsOnly, SameOriginOnly, SecurityHeaders
 from webapp.shell.page import LocalizedPage
+from webapp.shell.received import UploadLimits, UploadsOnly
 from webapp.shell.sign_in import SESSION_S, Credentials, Lockout, Sessions, SignIn
 
 PASSWORD = "correct horse: battery"
@@ -41,8 +42,8 @@ class Clock:
 # ── the door ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def open_door(host: str = "127.0.0.1", **options: object) -> access.Door:
-    return access.open_door(host, 7860, **{"share": False, "auth": None, "extra_hosts": (), **options})  # type: ignore
+def open_door(host: str = "127.0.0.1", **options: object) -> door.Door:
+    return door.open_door(host, 7860, **{"share": False, "auth": None, "extra_hosts": (), **options})  # type: ignore
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.1.1"])
@@ -446,7 +447,7 @@ def test_a_file_is_found_however_deep_it_is_hidden(beside: object, nesting: list
     sent: object = hidden
     for kind in nesting:
         sent = [beside, sent] if kind == "list" else {"a": beside, "b": sent}
-    assert hidden in list(access.file_references(sent))
+    assert hidden in list(received.file_references(sent))
 
 
 def test_the_body_arrives_unchanged(tmp_path: Path) -> None:
@@ -491,8 +492,8 @@ def test_files_are_counted_however_the_upload_is_cut_into_pieces(files: int, pie
     async def receive() -> dict[str, object]:
         return waiting.pop(0)
 
-    headers = access.Headers({"content-type": "multipart/form-data; boundary=cut"})
-    counting = access._counted(receive, headers, UploadLimits(files=limit))  # type: ignore[arg-type]
+    headers = received.Headers({"content-type": "multipart/form-data; boundary=cut"})
+    counting = received._counted(receive, headers, UploadLimits(files=limit))  # type: ignore[arg-type]
 
     async def read_all() -> bytes:
         return b"".join([(await counting())["body"] for _ in pieces])
@@ -500,7 +501,7 @@ def test_files_are_counted_however_the_upload_is_cut_into_pieces(files: int, pie
     if files <= limit:
         assert asyncio.run(read_all()) == body
     else:
-        with pytest.raises(access.MultiPartException, match="maximum allowed size"):
+        with pytest.raises(received.MultiPartException, match="maximum allowed size"):
             asyncio.run(read_all())
 
 
@@ -514,10 +515,10 @@ def test_gradio_can_fetch_no_url_even_if_it_is_asked_to(monkeypatch: pytest.Monk
         (gradio.routes, "secure_url_stream_response"),
     ):
         monkeypatch.setattr(module, name, getattr(module, name))  # put back afterwards
-    access.forbid_fetching()
-    with pytest.raises(access.FetchRefusedError):
+    received.forbid_fetching()
+    with pytest.raises(received.FetchRefusedError):
         asyncio.run(gradio.processing_utils.async_ssrf_protected_download("https://93.184.215.14/x.png", str(tmp_path)))
-    with pytest.raises(access.FetchRefusedError):
+    with pytest.raises(received.FetchRefusedError):
         asyncio.run(gradio.routes.secure_url_stream_response("https://93.184.215.14/x.png", None))  # type: ignore
     assert not [each for each in tmp_path.rglob("*") if each.is_file()]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from webapp import __main__ as launch
-from webapp.shell.access import Door
+from webapp.shell.door import PORTS_TRIED, Door, free_port
 from webapp.shell.sign_in import Credentials
 
 REPO_DIR = Path(__file__).resolve().parents[3]
@@ -60,14 +60,14 @@ def test_a_taken_port_is_named_with_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(launch.InputError, match=rf"{port}.*--port"):
-            launch._free_port("127.0.0.1", port)
-    assert launch._free_port("127.0.0.1", port) == port
+            free_port("127.0.0.1", port, 7860)
+    assert free_port("127.0.0.1", port, 7860) == port
 
 
-def test_without_a_port_the_next_free_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_port_the_next_free_one_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(launch, "FIRST_PORT", taken.getsockname()[1])
-        assert taken.getsockname()[1] < launch._free_port("127.0.0.1", None) <= launch.FIRST_PORT + launch.PORTS_TRIED
+        first = taken.getsockname()[1]
+        assert first < free_port("127.0.0.1", None, first) <= first + PORTS_TRIED
 
 
 def test_the_page_is_built_without_torch() -> None:
