@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import InputError
 from webapp import __main__ as launch
 from webapp.shell.door import PORTS_TRIED, Door, free_port
 from webapp.shell.sign_in import Credentials
@@ -59,7 +60,7 @@ def test_options_that_cannot_be_used_are_explained_without_a_traceback(
 def test_a_taken_port_is_named_with_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(launch.InputError, match=rf"{port}.*--port"):
+        with pytest.raises(InputError, match=rf"{port}.*--port"):
             free_port("127.0.0.1", port, 7860)
     assert free_port("127.0.0.1", port, 7860) == port
 
