@@ -14,7 +14,7 @@ from ..foreground.scoring import Rule
 from ..foreground.treatments import Treatment
 from ..foreground.words import Says
 from ..messages import english, reason_of
-from ..settings import Settings
+from ..settings import COMMAND, Settings
 from . import foreground_common as common
 from .foreground_evaluate import evaluate_command
 from .options import AsJson, Device, WeightsDir
@@ -44,17 +44,17 @@ def score_command(
     mask_kind: Annotated[str, typer.Option("--mask_kind", help="auto, binary, labels, colours.")] = "auto",
     treatment: Annotated[
         str, typer.Option("--treatment", help="original, raw_crop, soft_mask, blur_background.")
-    ] = "original",
+    ] = Treatment.name,
     model: common.Model = None,
-    device: Device = "auto",
-    dtype: common.Dtype = "fp32",
+    device: Device = ForegroundRequest.device,
+    dtype: common.Dtype = ForegroundRequest.dtype,
     weights_dir: WeightsDir = Settings.weights_dir,
     positive: common.Positive = None,
     negative: common.Negative = None,
     neutral: common.Neutral = None,
-    templates: common.Templates = "none",
-    mode: common.Mode = "note",
-    margin: common.Margin = 0.0,
+    templates: common.Templates = ForegroundRequest.templates,
+    mode: common.Mode = ForegroundRequest.mode,
+    margin: common.Margin = ForegroundRequest.margin,
     alpha: common.Alpha = Treatment.alpha,
     grey: common.Grey = Treatment.grey,
     gain: common.Gain = Treatment.gain,
@@ -71,7 +71,7 @@ def score_command(
     likely_above: Annotated[
         float, typer.Option("--likely_above", help=f"p_pos_sum above it: × {Rule.likely:g}; else × {Rule.ambiguous:g}.")
     ] = Rule.likely_above,
-    batch_size: common.BatchSize = 32,
+    batch_size: common.BatchSize = ForegroundRequest.batch_size,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add each prompt's share and what would change the multiplier (JSON).")
     ] = False,
@@ -96,7 +96,7 @@ def score_command(
     from ..types import ImageSource
 
     if image is None:
-        raise InputError(Says.which_image(), next_step=english("python -m core foreground --image P --output F"))
+        raise InputError(Says.which_image(), next_step=english(f"{COMMAND} foreground --image P --output F"))
     _check_choices(mask, components, output, wants_json=explain or leak, as_json=as_json)
     extras = Extras("for_proposals" if heatmap is None else "required", heat_method, explain, leak)  # type: ignore[arg-type]
     request = ForegroundRequest(

@@ -108,7 +108,7 @@ def _heat(
     except Unsupported as error:
         if extras.heat == "required":
             raise
-        return None, (Notice("no_heatmap", Says.no_heat_map(reason=error.what)),)
+        return None, (Notice("no_heatmap", Says.no_heat_map(reason=error.said)),)
 
 
 def _last_of(items: Iterator[Progress | Item]) -> Generator[Progress, None, Item]:

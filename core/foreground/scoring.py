@@ -100,6 +100,11 @@ class Scores:
     best_negative_B: np.ndarray
     multiplier_B: np.ndarray
 
+    def only(self, row: int) -> Scores:
+        """Of one component alone."""
+        arrays = {field.name: getattr(self, field.name)[row : row + 1] for field in fields(self)[1:]}
+        return Scores(self.prompts, **arrays)
+
     def fields(self, row: int) -> dict[str, Any]:
         """The nine fields of one component, as plain Python values."""
         positive, negative, _ = self.prompts.slices

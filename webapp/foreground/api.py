@@ -54,10 +54,10 @@ def build(services: Services, cache: FeatureCache) -> None:
         negative: Any = None,
         neutral: Any = None,
         model: str = "",
-        treatment: str = "original",
-        mode: str = "note",
-        templates: str = "none",
-        margin: float = 0.0,
+        treatment: str = Treatment.name,
+        mode: str = ForegroundRequest.mode,
+        templates: str = ForegroundRequest.templates,
+        margin: float = ForegroundRequest.margin,
         device: str = "auto",
         explain: bool = False,
         treatment_options: Any = None,
@@ -105,10 +105,10 @@ def build(services: Services, cache: FeatureCache) -> None:
             for group in ("positive", "negative", "neutral")
         )
         model = gr.Textbox("", label="model: a CLIP's id; empty for the default")
-        treatment = gr.Textbox("original", label="treatment: original, raw_crop, soft_mask, blur_background")
-        mode = gr.Textbox("note", label="mode: note, balanced")
-        templates = gr.Textbox("none", label="templates: none, one, simple, full")
-        margin = gr.Number(0.0, label="margin: 0..2 of the box's longer side")
+        treatment = gr.Textbox(Treatment.name, label="treatment: original, raw_crop, soft_mask, blur_background")
+        mode = gr.Textbox(ForegroundRequest.mode, label="mode: note, balanced")
+        templates = gr.Textbox(ForegroundRequest.templates, label="templates: none, one, simple, full")
+        margin = gr.Number(ForegroundRequest.margin, label="margin: 0..2 of the box's longer side")
         device = gr.Textbox(services.settings.device, label="device: auto, cpu, gpu, cuda:N, mps")
         explain = gr.Checkbox(False, label="explain: add shares and what would change")
         treatment_options = gr.JSON(label="treatment_options: {alpha, grey, gain, blur}, any of them, or null")

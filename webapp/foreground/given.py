@@ -78,8 +78,8 @@ def _png(data_uri: str) -> bytes:
     """The bytes of a PNG's data URI. Raises `ValueError` or `TypeError` for anything else."""
     if not data_uri:
         return b""
-    match = _DATA_URI.fullmatch(data_uri)
-    if match is None or len(data_uri) > DRAWING_BYTES:
+    match = _DATA_URI.fullmatch(data_uri) if len(data_uri) <= DRAWING_BYTES else None
+    if match is None:
         raise ValueError("no PNG of a sensible size")
     return base64.b64decode(match[1], validate=True)
 

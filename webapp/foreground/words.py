@@ -103,7 +103,6 @@ register(
         "foreground_download": ("Download", "下载"),
         "foreground_download_image": ("annotated .png", "标注图 .png"),
         "foreground_scene": ("Components by multiplier", "按倍率着色的组件"),
-        "foreground_scene_alt": ("The photo with its components", "照片及其组件"),
         "foreground_show_boxes": ("Boxes", "方框"),
         "foreground_show_outlines": ("Outlines", "轮廓"),
         "foreground_heat": ("Heat map", "热图"),
