@@ -20,11 +20,11 @@ from .words import Says
 
 _FORMATS: dict[str, Format] = {
     ".npz": npz,
+    ".npy": npy,
     ".parquet": parquet,
     ".safetensors": safetensors,
-    ".lance": lance,
-    ".npy": npy,
     ".csv": csv,
+    ".lance": lance,
 }
 SUFFIXES = tuple(_FORMATS)
 _WITH_JSON = (".npy", ".csv")

@@ -837,6 +837,16 @@ def test_a_crowd_of_real_threads():
     outcomes: Counter[str] = Counter()
     problems: list[str] = []
 
+    def use(choose: random.Random, models: list[str], cancel: threading.Event | None) -> None:
+        with _lease(house.manager, models, cancel) as leases:
+            if [lease.encoder.spec.id for lease in leases] != models:
+                problems.append("the wrong models")
+            if choose.random() < 0.1:
+                raise RuntimeError
+            time.sleep(choose.random() * 0.002)
+            if any(lease.encoder not in house.alive for lease in leases):
+                problems.append("a leased model is gone")
+
     def work(seed: int) -> None:
         choose = random.Random(seed)
         while time.monotonic() < stop_s:
@@ -845,14 +855,7 @@ def test_a_crowd_of_real_threads():
             if cancel is not None and choose.random() < 0.3:
                 threading.Timer(choose.random() * 0.02, cancel.set).start()
             try:
-                with _lease(house.manager, models, cancel) as leases:
-                    if [lease.encoder.spec.id for lease in leases] != models:
-                        problems.append("the wrong models")
-                    if choose.random() < 0.1:
-                        raise RuntimeError
-                    time.sleep(choose.random() * 0.002)
-                    if any(lease.encoder not in house.alive for lease in leases):
-                        problems.append("a leased model is gone")
+                use(choose, models, cancel)
                 outcomes["served"] += 1
             except (WorkbenchError, RuntimeError) as error:
                 outcomes[type(error).__name__] += 1

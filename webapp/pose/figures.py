@@ -25,9 +25,9 @@ from core.pose.text import (
     caption_numbers,
 )
 from webapp.kit.drawing import COLOURS, Drawing, base_layout
+from webapp.kit.panels import notes_panel, text
 from webapp.kit.thumbnails import data_uri
 from webapp.text import Language, say, translated
-from webapp.vectorize.panels import notes_panel, text
 
 if TYPE_CHECKING:
     from core.pose.audit import PoseAudit
@@ -438,7 +438,7 @@ def file_panel(result: PosesResult, language: Language) -> str:
 
 
 def _notices(result: PosesResult, language: Language) -> str:
-    parts = notes_panel((), result.notices, (), language)
+    parts = notes_panel(language, notices=result.notices)
     if result.rejects:
         line = say(language, "pose_file_line").lower()
         rows = "".join(

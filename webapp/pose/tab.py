@@ -26,7 +26,7 @@ from core.pose.poses import PosesResult
 from core.pose.text import EXPRESSIONS, LIGHTS, TEMPLATES
 from core.types import Progress
 from core.words import Common
-from webapp.kit import assets
+from webapp.kit import assets, panels
 from webapp.kit.notices import shown
 from webapp.kit.panels import progress_panel
 from webapp.kit.plot import Plot
@@ -54,7 +54,6 @@ from webapp.pose.job import (
 )
 from webapp.pose.words import Says
 from webapp.text import Language, in_both, label, say
-from webapp.vectorize import panels
 
 FIRST_POSE = {"yaw": 30.0, "pitch": 10.0, "roll": -5.0}
 ALL_TEMPLATES = "all"
@@ -388,7 +387,7 @@ def _wire_pose(parts: Parts, services: Services, shelf: EncoderShelf) -> None:
                 _require_model(asked.model, language)
                 return _shown(parts, look(services, shelf, asked), language)
         except gr.Error as error:
-            return {parts.status: panels.fault_panel(error.title, error.message)}
+            return {parts.status: panels.fault_panel(error)}
 
     def opened(values: Values, request: gr.Request) -> Updates:
         """The first time that the tab is seen."""
@@ -447,7 +446,7 @@ def _pose_outputs(parts: Parts) -> list[Any]:
 
 
 def _shown(parts: Parts, looked: Looked, language: Language) -> Updates:
-    notices = panels.notes_panel((), looked.made.notices, (), language)
+    notices = panels.notes_panel(language, notices=looked.made.notices)
     return {
         parts.status: "",
         parts.looked: looked,
@@ -533,11 +532,11 @@ def _wire_photo(parts: Parts, services: Services) -> None:
                 templates = TEMPLATES if template == ALL_TEMPLATES else (str(template),)
                 limits = services.settings.web_limits
                 rgb_HWC, made = guess(services, uploads[0], model, str(values[parts.device]), templates, limits)
-                notices = panels.notes_panel((), made.notices, (), language)
+                notices = panels.notes_panel(language, notices=made.notices)
                 panel = figures.guess_panel(made, figures.shown_size(rgb_HWC), language)
                 return {parts.photo_status: "", parts.guess: notices + panel}
         except gr.Error as error:
-            return {parts.photo_status: panels.fault_panel(error.title, error.message), parts.guess: ""}
+            return {parts.photo_status: panels.fault_panel(error), parts.guess: ""}
 
     def example(values: Values, event: gr.EventData, request: gr.Request) -> Updates:
         from PIL import Image
@@ -585,7 +584,7 @@ def _wire_audit(parts: Parts, services: Services, shelf: EncoderShelf) -> None:
                         yield {parts.audit: figures.audit_panel(made, words, language), parts.audit_run: running}
                 panel = figures.audit_panel(made, "", language)
         except gr.Error as error:
-            panel = panels.fault_panel(error.title, error.message)
+            panel = panels.fault_panel(error)
         yield {parts.audit: panel, parts.audit_run: gr.Button(interactive=True)}
 
     parts.audit_run.click(run, {parts.model, parts.device}, [parts.audit, parts.audit_run], **COMPUTES)
@@ -638,7 +637,7 @@ def _wire_file(parts: Parts, services: Services) -> None:
                         else:
                             yield {parts.file_status: progress(step, language)}
         except gr.Error as error:
-            yield {parts.file_status: panels.fault_panel(error.title, error.message)}
+            yield {parts.file_status: panels.fault_panel(error)}
         yield switched(False)
 
     def stopped(request: gr.Request) -> Updates:

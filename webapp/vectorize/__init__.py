@@ -1,3 +1,3 @@
-"""The Vectorize tab: `tab.py` (layout, then wiring), `job.py` (what a press does), `figures.py`, `api.py`."""
+"""The Vectorize tab: `layout.py`, `tab.py` (what happens when), `job.py` (one run), `showing.py`, `api.py`."""
 
 from webapp.vectorize import words as words

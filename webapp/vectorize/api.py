@@ -122,5 +122,5 @@ def _model_ids(models: Any) -> tuple[str, ...]:
         except json.JSONDecodeError:
             models = models.split(",")
     if not isinstance(models, list) or not all(isinstance(model_id, str) for model_id in models):
-        raise InputError(Says.models_list_model_ids_one(), where=repr(models)[:200])
+        raise InputError(Says.models_as_list(), where=repr(models)[:200])
     return tuple(model_id.strip() for model_id in models if model_id.strip())

@@ -16,6 +16,8 @@ from core.errors import ImageRejected, StoreError
 from core.images import decode
 from core.settings import ImageLimits
 from core.types import ImageSource, Progress, VectorizeRequest, VectorTable
+from core.vectorize.store import SUFFIXES, write
+from core.words import Common
 from webapp.kit.services import Services
 from webapp.kit.thumbnails import THUMBNAIL_PX, data_uri
 from webapp.kit.uploads import Upload, image_sources
@@ -23,7 +25,7 @@ from webapp.kit.words import KitSays
 
 SHOW_EVERY_S = 0.2
 """Progress on thumbnails is told at most this often."""
-FORMATS = (".npz", ".npy", ".parquet", ".safetensors", ".csv", ".lance")
+FORMATS = SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,8 @@ def download_file(result: Result, suffix: str) -> Path:
     Raises:
         StoreError: a format that is not one of `FORMATS`, or the file cannot be written.
     """
-    from core.vectorize.store import write
-
     if suffix not in FORMATS:
-        raise StoreError(KitSays.there_no_format(suffix=suffix), next_step="Choose one of " + " ".join(FORMATS))
+        raise StoreError(KitSays.no_format(suffix=suffix), next_step=Common.choose_one(names=" ".join(FORMATS)))
     kind = suffix[1:]
     place = result.folder / kind
     shutil.rmtree(place, ignore_errors=True)

@@ -18,7 +18,6 @@ register(
             "Images per forward pass. Halved by itself when memory runs out.",
             "每次前向计算的图片数；内存不足时自动减半。",
         ),
-        "vectorize_device": ("Device", "设备"),
         "vectorize_dtype": ("Number type", "数值类型"),
         "vectorize_dtype_info": (
             "fp32 follows the reference libraries exactly; auto takes bf16 where this machine has it.",
@@ -26,7 +25,6 @@ register(
         ),
         "vectorize_normalize": ("Make each model's vector unit length", "将每个模型的向量归一化为单位长度"),
         "vectorize_run": ("Vectorize", "开始向量化"),
-        "vectorize_stop": ("Stop", "停止"),
         # ---- before, during, after
         "vectorize_empty_title": ("Vectors appear here", "结果将显示在这里"),
         "vectorize_empty_1": (
@@ -54,8 +52,6 @@ register(
             "已停止：完成 {done} / {total} 张，未保留结果。",
         ),
         "vectorize_stopped_early": ("Stopped. Nothing was kept.", "已停止，未保留结果。"),
-        "vectorize_no_model": ("No model is picked.", "尚未选择模型。"),
-        "vectorize_no_model_next": ("Tick at least one in the table of models.", "请在模型表中至少勾选一个。"),
         "vectorize_no_rows": ("None of the files could be vectorized.", "没有任何文件可以向量化。"),
         # ---- results
         "vectorize_images_short": ("Images", "图片"),
@@ -71,15 +67,6 @@ register(
         "vectorize_some_rejected": ("{count} rejected", "{count} 个被拒"),
         "vectorize_rejects_title": ("{count} files gave no vector", "{count} 个文件未得到向量"),
         "vectorize_reject_title": ("1 file gave no vector", "1 个文件未得到向量"),
-        "vectorize_reject_empty": ("Empty", "空文件"),
-        "vectorize_reject_not_an_image": ("Not an image", "不是图片"),
-        "vectorize_reject_truncated": ("Cut short", "不完整"),
-        "vectorize_reject_too_large": ("Too large", "过大"),
-        "vectorize_reject_unsupported": ("Not supported", "不支持"),
-        "vectorize_reject_unreadable": ("Unreadable", "无法读取"),
-        "vectorize_reject_archive": ("Archive", "压缩包无法使用"),
-        "vectorize_notices_title": ("Done on your behalf", "自动处理"),
-        "vectorize_limits_title": ("Shown in part", "部分显示"),
         "vectorize_limit_heatmap": (
             "The heatmap shows the first {limit} of {count:,} images; the files for download hold all.",
             "热图仅显示前 {limit} 张（共 {count} 张）；下载文件包含全部。",
@@ -141,7 +128,6 @@ register(
         "vectorize_search_placeholder": ("a red flower", "a red flower（英文效果最佳）"),
         "vectorize_search_model": ("Read by", "由此模型理解"),
         "vectorize_search_go": ("Search", "搜索"),
-        "vectorize_search_no_words": ("There are no words to search by.", "请输入要搜索的文字。"),
         "vectorize_search_no_text": (
             "{models} has no text tower, so words cannot be compared. Run again with a CLIP model to search by words.",
             "{models} 没有文本编码器，无法用文字搜索。请改用 CLIP 模型重新运行。",
@@ -152,8 +138,6 @@ register(
         "vectorize_search_again": ("Search by this image", "以此图搜索"),
         # ---- download
         "vectorize_download": ("Download", "下载"),
-        "vectorize_gone": ("There is no result in this window any more.", "此窗口中已没有结果。"),
-        "vectorize_gone_next": ("Vectorize again.", "请重新运行。"),
         # ---- benchmark
         "vectorize_bench": ("Model benchmark", "模型基准测试"),
         "vectorize_bench_intro": (
@@ -166,7 +150,6 @@ register(
         "vectorize_bench_load": ("load", "加载"),
         "vectorize_bench_memory": ("memory", "内存"),
         "vectorize_bench_dtype": ("type", "类型"),
-        "vectorize_bench_pick": ("Pick at least one model and one number type.", "请至少选择一个模型和一种数值类型。"),
     }
 )
 
@@ -174,7 +157,14 @@ register(
 class Says(Vocabulary, package="page.vectorize"):
     """Errors."""
 
-    models_list_model_ids_one = Template(
+    no_model = Template("No model is picked.", "尚未选择模型。")
+    tick_one = Template("Tick at least one in the table of models.", "请在模型表中至少勾选一个。")
+    result_gone = Template("There is no result in this window any more.", "此窗口中已没有结果。")
+    vectorize_again = Template("Vectorize again.", "请重新运行。")
+    no_such_image = Template("This image is not in the result.", "结果中没有这张图片。")
+    no_words = Template("There are no words to search by.", "请输入要搜索的文字。")
+    nothing_to_measure = Template("Pick at least one model and one number type.", "请至少选择一个模型和一种数值类型。")
+    models_as_list = Template(
         "`models` is a list of model ids, or one string with commas.",
         "`models` 须为模型 id 的列表，或以逗号分隔的字符串。",
     )

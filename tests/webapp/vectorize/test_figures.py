@@ -7,6 +7,7 @@ import html.parser
 import io
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,12 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from core.messages import english
 from core.models.bench import BenchRow
 from core.types import Member, Notice, Progress, Reject, VectorTable
 from core.vectorize.search import by_vector
+from webapp.kit import panels
 from webapp.kit.drawing import Card, Drawing, literal, shorten
 from webapp.kit.thumbnails import data_uri
-from webapp.vectorize import figures, panels
+from webapp.vectorize import figures, fragments
 
 HOSTILE = "<img src=x onerror=alert(1)>&amp;%{x}'\".jpg"
 
@@ -226,26 +229,28 @@ def test_a_thumbnail_is_the_picture_itself():
 
 def test_the_table_says_id_dimension_mean_std_norm_and_time():
     made = table(3)
-    frame = figures.result_frame(made, "en")
-    assert list(frame.columns) == ["image", "dim", "mean", "std", "norm", "ms"]
-    row = frame.iloc[1]
+    rows = figures.result_rows(made, "en")
+    assert rows.headings == ("image", "dim", "mean", "std", "norm", "ms")
+    row = dict(zip(rows.headings, rows.cells[1], strict=True))
     vector_D = made.vectors_ND[1]
     assert (row["image"], row["dim"], row["ms"]) == ("photo1.jpg", 8, 1.0)
     assert row["mean"] == pytest.approx(vector_D.mean(), abs=1e-5)
     assert row["std"] == pytest.approx(vector_D.std(), abs=1e-5)
     assert row["norm"] == pytest.approx(np.linalg.norm(vector_D), abs=1e-4)
-    assert next(iter(figures.result_frame(made, "zh").columns)) == "图片"
+    assert figures.result_rows(made, "zh").headings[0] == "图片"
+    unmeasured = replace(made, ms_N=None)
+    assert figures.result_rows(unmeasured, "en").cells[1][-1] is None
 
 
 def test_the_summary_says_what_one_asks_first():
-    seen = Reader(panels.summary_panel(table(10), "en")).text
+    seen = Reader(fragments.summary_panel(table(10), "en")).text
     for words in ("10", "none rejected", "5 + 3", "5.0", "in 2.0 s", "cpu · fp32", "4.0×", "1.2 s"):
         assert words in seen, words
 
 
 def test_the_report_is_that_of_the_spec():
     made = table(4)
-    seen = Reader(panels.report_panel(made, 2, "", "en"))
+    seen = Reader(fragments.report_panel(made, 2, "", "en"))
     for words in ("first", "second", "0–4", "5–7", "1.25 s", "0.50 s", "Total · 4.0×", "photo2.jpg", "2.0 ms", "[8]"):
         assert words in seen.text, words
     assert ", ".join(f"{value:.4f}" for value in made.vectors_ND[2]) in seen.text
@@ -254,7 +259,7 @@ def test_the_report_is_that_of_the_spec():
 
 
 def test_progress_says_how_far_how_fast_and_how_long():
-    seen = Reader(panels.progress_panel(Progress("vectorize", 30, 120, 12.34, 80.0), "en"))
+    seen = Reader(fragments.progress_panel(Progress("vectorize", 30, 120, 12.34, 80.0), "en"))
     assert "30 of 120" in seen.text
     assert "12.3 images/s" in seen.text
     assert "1 min 20 s left" in seen.text
@@ -265,7 +270,7 @@ def test_progress_says_how_far_how_fast_and_how_long():
 @pytest.mark.parametrize("stage", ["wait", "read", "load", "vectorize", "thumbnails"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_stage_has_words(stage, language):
-    assert Reader(panels.progress_panel(Progress(stage, 0, 0), language)).text.strip()
+    assert Reader(fragments.progress_panel(Progress(stage, 0, 0), language)).text.strip()
 
 
 @pytest.mark.parametrize(
@@ -276,19 +281,20 @@ def test_durations_read_as_people_say_them(seconds, words):
 
 
 def test_rejects_notices_and_limits_are_all_named():
-    rejects = [Reject("a.jpg", "empty", "The file is empty."), Reject("b.jpg", "truncated", "It ends early.")]
-    seen = Reader(panels.notes_panel(rejects, [Notice("batch", "Batch halved.")], ["First 200 only."], "en"))
-    words = ("2 files gave no vector", "a.jpg", "The file is empty.", "b.jpg", "It ends early.", "Batch halved.")
+    rejects = [Reject("a.jpg", "empty", english("The file is empty.")), Reject("b.jpg", "truncated", english("Ends."))]
+    told = {"rejects": rejects, "rejects_title": "2 files gave no vector", "limits": ["First 200 only."]}
+    seen = Reader(panels.notes_panel("en", notices=[Notice("batch", english("Batch halved."))], **told))
+    words = ("2 files gave no vector", "a.jpg", "The file is empty.", "b.jpg", "Ends.", "Batch halved.")
     for word in (*words, "First 200 only."):
         assert word in seen.text, word
-    assert "空文件" in panels.notes_panel(rejects, (), (), "zh")
-    assert panels.notes_panel((), (), (), "en") == ""
+    assert "空文件" in panels.notes_panel("zh", rejects=rejects, rejects_title="")
+    assert panels.notes_panel("en") == ""
 
 
 def test_hits_are_ranked_and_carry_their_rows():
     made = table(6)
     hits = by_vector(made.vectors_ND[4], made, 3)
-    seen = Reader(panels.hits_panel(hits, "Nearest", 6, {}, "en"))
+    seen = Reader(fragments.hits_panel(hits, "Nearest", 6, {}, "en"))
     assert [value for name, value in seen.attributes if name == "data-row"] == [str(hit.row) for hit in hits]
     assert hits[0].row == 4
     assert "1.000" in seen.text
@@ -298,9 +304,9 @@ def test_hits_are_ranked_and_carry_their_rows():
 def test_the_benchmark_shows_what_was_measured_and_what_was_not():
     rows = [
         BenchRow("fast", "measured", "cpu", "fp32", 32, 64, 21.37, 0.5, 18_000_000),
-        BenchRow("far", "absent", "cpu", "fp32", 32, hint="python -m core models fetch far"),
+        BenchRow("far", "absent", "cpu", "fp32", 32, hint=english("python -m core models fetch far")),
     ]
-    seen = Reader(panels.bench_panel(rows, "Measuring more …", "en")).text
+    seen = Reader(fragments.bench_panel(rows, "Measuring more …", "en")).text
     for words in ("fast", "21.4", "0.50 s", "18 MB", "far", "python -m core models fetch far", "Measuring more …"):
         assert words in seen, words
 
@@ -312,9 +318,11 @@ def test_whatever_a_file_is_called_no_panel_gains_a_tag(name):
     def fragments(made: VectorTable, own: str) -> list[str]:
         hits = by_vector(made.vectors_ND[0], made, 2)
         return [
-            panels.report_panel(made, 0, "", "en"),
-            panels.hits_panel(hits, own, 2, {}, "en"),
-            panels.notes_panel([Reject(own, "empty", own)], [Notice("n", own)], [own], "en"),
+            fragments.report_panel(made, 0, "", "en"),
+            fragments.hits_panel(hits, own, 2, {}, "en"),
+            panels.notes_panel(
+                "en", rejects=[Reject(own, "empty", own)], rejects_title=own, notices=[Notice("n", own)], limits=[own]
+            ),
             panels.message_panel(own, [own]),
         ]
 

@@ -1,18 +1,19 @@
-"""A `VectorTable` as fragments of HTML: progress, summary, notes, report, search hits. Pure functions.
+"""A `VectorTable` as fragments of HTML: progress, summary, report, search hits, benchmark. Pure functions.
 
-Every value is escaped by `text`; the only markup is what stands in this file. Style: `webapp/static/vectorize.css`.
+Every value is escaped by `text`; the only markup is what stands in this file. Style: `style.css`.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.types import Notice, Progress, Reject, VectorTable
-from webapp.text import WORDS, Language, say, translated
+from core.types import Progress, VectorTable
+from webapp.kit import panels
+from webapp.kit.panels import seconds_text, text
+from webapp.text import Language, say
 
 if TYPE_CHECKING:
     from core.models.bench import BenchRow
@@ -21,35 +22,8 @@ if TYPE_CHECKING:
 FIRST_VALUES = 10  # the spec's report
 
 
-def text(value: object) -> str:
-    """Anything as text inside HTML, also inside an attribute."""
-    return html.escape(str(value), quote=True)
-
-
-def seconds_text(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 20 s`, `1 h 5 min`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-# ------------------------------------------------------------------ before, during, instead
-
-
-def empty_panel(language: Language) -> str:
-    """What to do, before there is a result."""
-    steps = "".join(f"<li>{text(say(language, f'vectorize_empty_{number}'))}</li>" for number in (1, 2, 3))
-    return f'<div class="wb-empty"><h2>{text(say(language, "vectorize_empty_title"))}</h2><ol>{steps}</ol></div>'
-
-
 def progress_panel(progress: Progress, language: Language) -> str:
     """A bar, how many are done, images per second, time left."""
-    share = progress.done / progress.total if progress.total else 0.0
     facts = []
     if progress.total:
         facts.append(say(language, "vectorize_progress_count", done=progress.done, total=progress.total))
@@ -58,31 +32,7 @@ def progress_panel(progress: Progress, language: Language) -> str:
     if progress.seconds_left is not None:
         facts.append(say(language, "vectorize_progress_left", time=seconds_text(progress.seconds_left)))
     stage = say(language, f"vectorize_stage_{progress.stage}")
-    return (
-        f'<div class="wb-progress"><p><b>{text(stage)}</b><span>{text(" · ".join(facts))}</span></p>'
-        f'<div role="progressbar" aria-label="{text(stage)}" aria-valuemin="0" aria-valuemax="{progress.total}"'
-        f' aria-valuenow="{progress.done}"><i style="width:{100 * share:.1f}%"></i></div></div>'
-    )
-
-
-def message_panel(headline: str, lines: Sequence[str] = (), *, kind: str = "error") -> str:
-    """A lasting message: `kind` is `error` or `info`. `lines` are plain text."""
-    body = "".join(f"<p>{text(line)}</p>" for line in lines if line)
-    role = "alert" if kind == "error" else "status"
-    return f'<div class="wb-message {kind}" role="{role}"><b>{text(headline)}</b>{body}</div>'
-
-
-def fault_panel(headline: str, message_html: str) -> str:
-    """As `message_panel`, for a message that is already HTML (`webapp.kit.notices.message`)."""
-    return f'<div class="wb-message error" role="alert"><b>{text(headline)}</b><p>{message_html}</p></div>'
-
-
-def hint(words: str) -> str:
-    """A quiet line of plain text."""
-    return f'<p class="wb-hint">{text(words)}</p>'
-
-
-# ------------------------------------------------------------------ results
+    return panels.progress_panel(stage, " · ".join(facts), progress.done, progress.total)
 
 
 def summary_panel(table: VectorTable, language: Language) -> str:
@@ -114,37 +64,6 @@ def summary_panel(table: VectorTable, language: Language) -> str:
         for key, value, note, kind in cells
     )
     return f'<dl class="wb-summary">{blocks}</dl>'
-
-
-def notes_panel(rejects: Sequence[Reject], notices: Sequence[Notice], limits: Sequence[str], language: Language) -> str:
-    """Rejects and their reasons, what was done on the user's behalf, what is shown in part; empty without any."""
-    parts = []
-    if rejects:
-        key = "vectorize_reject_title" if len(rejects) == 1 else "vectorize_rejects_title"
-        rows = "".join(
-            f"<tr><td>{text(reject.id)}</td><td>{text(reject_kind(reject, language))}</td>"
-            f"<td>{text(translated(reject.reason, language))}</td></tr>"
-            for reject in rejects
-        )
-        parts.append(
-            f'<details class="wb-note bad"{" open" if len(rejects) <= 5 else ""}>'
-            f"<summary>{text(say(language, key, count=len(rejects)))}</summary>"
-            f'<div class="wb-scroll"><table class="wb-rejects">{rows}</table></div></details>'
-        )
-    for key, lines in (
-        ("vectorize_notices_title", [translated(notice.text, language) for notice in notices]),
-        ("vectorize_limits_title", list(limits)),
-    ):
-        if lines:
-            items = "".join(f"<li>{text(line)}</li>" for line in dict.fromkeys(lines))
-            parts.append(f'<div class="wb-note"><b>{text(say(language, key))}</b><ul>{items}</ul></div>')
-    return "".join(parts)
-
-
-def reject_kind(reject: Reject, language: Language) -> str:
-    """Its code in a word or two of the visitor's language."""
-    key = f"vectorize_reject_{reject.code}"
-    return say(language, key if key in WORDS["en"] else "vectorize_reject_unreadable")
 
 
 def report_panel(table: VectorTable, row: int, thumbnail: str, language: Language) -> str:
@@ -218,7 +137,7 @@ def bench_panel(rows: Sequence[BenchRow], running: str, language: Language) -> s
         f"<td>{row.load_s:.2f} s</td><td>{row.memory_bytes / 1e6:.0f} MB</td></tr>"
         if row.state == "measured"
         else f'<tr><td>{text(row.model_id)}</td><td>{text(row.dtype)}</td><td colspan="3">'
-        f"{text(translated(row.hint, language))}</td></tr>"
+        f"{text(row.hint.said(language))}</td></tr>"
         for row in rows
     )
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
