@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError, WorkbenchError
+from core.files import replacing
 from core.runs import RunRecorder
 from core.settings import REPO_DIR, Settings
-from experiments.bifusion.plan import Plan, assignments, read_arms
+from experiments.bifusion.plan import FusionPlan, assignments, read_arms
 from experiments.devices import launched_fabric
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Place:
     rooms: tuple[tuple[str, int], ...] | None = None
 
 
-def train(plan: Plan, place: Place, fabric: Any, *, stop_after: int | None = None) -> Path:
+def train(plan: FusionPlan, place: Place, fabric: Any, *, stop_after: int | None = None) -> Path:
     """One run, from the beginning or from its checkpoint; returns its folder.
 
     Args:
@@ -100,7 +101,7 @@ def train(plan: Plan, place: Place, fabric: Any, *, stop_after: int | None = Non
 class _Trainer:
     """One run's network, data and optimiser, and what one epoch does with them."""
 
-    def __init__(self, plan: Plan, place: Place, fabric: Any) -> None:
+    def __init__(self, plan: FusionPlan, place: Place, fabric: Any) -> None:
         import torch
 
         from core.fusion.bifusion import BiFusionEncoder, Enhanced2DEncoder
@@ -291,20 +292,17 @@ class _Trainer:
         import torch
 
         trained = {name: weight.data for name, weight in self.raw.named_parameters() if weight.requires_grad}
-        draft = path.with_suffix(".part")
-        torch.save(
-            {
-                "epoch": epoch,
-                "step": self.step,
-                "plan": self.plan.config(),
-                "facts": self.facts,
-                "weights": trained,
-                "optimizer": self.optimizer.state_dict(),
-                "bad": self.bad,
-            },
-            draft,
-        )
-        draft.replace(path)
+        content = {
+            "epoch": epoch,
+            "step": self.step,
+            "plan": self.plan.config(),
+            "facts": self.facts,
+            "weights": trained,
+            "optimizer": self.optimizer.state_dict(),
+            "bad": self.bad,
+        }
+        with replacing(path) as (draft,):
+            torch.save(content, draft)
 
     def resume(self, path: Path) -> int:
         """Takes up a checkpoint and returns its epoch.
@@ -411,7 +409,7 @@ def _short(value: float) -> float:
     return value if isinstance(value, int) or not math.isfinite(value) else float(f"{value:.4g}")
 
 
-def facts(plan: Plan, place: Place, fabric: Any) -> dict[str, Any]:
+def facts(plan: FusionPlan, place: Place, fabric: Any) -> dict[str, Any]:
     """What a run's numbers depend on beside its plan: `data_fingerprint`, `weights_sha256`, `devices`."""
     banks = _banks(plan.model, plan.instance_weight > 0, place)
     return {
@@ -504,7 +502,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _finished(plan: Plan, place: Place, fabric: Any) -> bool:
+def _finished(plan: FusionPlan, place: Place, fabric: Any) -> bool:
     """Whether this very run is finished.
 
     Raises:
@@ -532,7 +530,7 @@ def _finished(plan: Plan, place: Place, fabric: Any) -> bool:
     return True
 
 
-def _chosen(options: argparse.Namespace) -> list[Plan]:
+def _chosen(options: argparse.Namespace) -> list[FusionPlan]:
     """The runs asked for, seed by seed, so that an interrupted sweep has all arms of the first seeds."""
     arms = read_arms(options.config)
     wanted = [name.strip() for text in options.arm or [] for name in text.split(",")] or list(arms)

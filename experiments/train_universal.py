@@ -20,10 +20,10 @@ from dataclasses import fields
 from pathlib import Path
 
 from core.errors import WorkbenchError
-from core.pose.arms import ARMS, FURTHER_POSE_ENCODERS
+from core.pose.arms import ARMS, STANDARD_ARMS
 from core.settings import Settings
 from experiments.pose_encoder.sweep import sweep
-from experiments.pose_encoder.train import PRECISIONS, Plan, train
+from experiments.pose_encoder.train import PRECISIONS, PosePlan, train
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,32 +38,34 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument(*names, **options)  # type: ignore[arg-type]
 
     flag("data_dir", required=True, help="generated, a folder with AFLW2000-3D or 300W-LP, or .npz / .csv files")
-    flag("epochs", type=int, default=Plan.epochs)
+    flag("epochs", type=int, default=PosePlan.epochs)
     flag("use_clip_pose_encoder", action="store_true", help="short for --pose_encoder clip")
-    flag("pose_encoder", choices=[*ARMS, *FURTHER_POSE_ENCODERS], help="default: mlp")
+    flag("pose_encoder", choices=list(ARMS), help="default: mlp")
     flag(
-        "clip_model_name", default=Plan.clip_model_name, help="ViT-B/32, ViT-B/16, ViT-L/14, or an id such as demo_clip"
+        "clip_model_name",
+        default=PosePlan.clip_model_name,
+        help="ViT-B/32, ViT-B/16, ViT-L/14, or an id such as demo_clip",
     )
     flag("unfreeze_clip", action="store_true", help="fine-tune CLIP's text tower")
-    flag("seed", type=int, default=Plan.seed)
-    flag("batch_size", type=int, default=Plan.batch_size, help="over all devices together")
-    flag("lr", type=float, default=Plan.lr)
-    flag("hidden_dim", type=int, default=Plan.hidden_dim, help="of the projection; 0: a linear map")
-    flag("width", type=int, default=Plan.width, help="of a token")
-    flag("layers", type=int, default=Plan.layers)
+    flag("seed", type=int, default=PosePlan.seed)
+    flag("batch_size", type=int, default=PosePlan.batch_size, help="over all devices together")
+    flag("lr", type=float, default=PosePlan.lr)
+    flag("hidden_dim", type=int, default=PosePlan.hidden_dim, help="of the projection; 0: a linear map")
+    flag("width", type=int, default=PosePlan.width, help="of a token")
+    flag("layers", type=int, default=PosePlan.layers)
     flag("gate", action="store_true", help="a learned factor before the pose is added, zero at the start")
     flag("no_qk_norm", action="store_true", help="the plain recipe, in which the keys' part has no effect")
-    flag("round_deg", type=float, default=Plan.round_deg, help="continuous captions are rounded to this")
-    flag("precision", choices=PRECISIONS, default=Plan.precision)
+    flag("round_deg", type=float, default=PosePlan.round_deg, help="continuous captions are rounded to this")
+    flag("precision", choices=PRECISIONS, default=PosePlan.precision)
     flag("device", choices=("auto", "cpu", "gpu"), default="auto")
-    flag("devices", type=int, default=Plan.devices, help="GPUs, or processes on a CPU; torchrun works too")
-    flag("data_seed", type=int, default=Plan.data_seed, help="of generated heads, and of a split by subject")
+    flag("devices", type=int, default=PosePlan.devices, help="GPUs, or processes on a CPU; torchrun works too")
+    flag("data_seed", type=int, default=PosePlan.data_seed, help="of generated heads, and of a split by subject")
     flag("runs_dir", type=Path, default=settings.runs_dir)
     flag("name", default="", help="of the run; default: ENCODER-seedN")
     flag("weights_dir", type=Path, default=settings.weights_dir)
     flag("threads", type=int, help="CPU threads; default: as many as torch chooses, in a sweep the cores shared out")
     flag("sweep", action="store_true", help="every arm with every seed; started again, it does what is left")
-    flag("arms", default=",".join(ARMS), help="of a sweep, separated by commas")
+    flag("arms", default=",".join(STANDARD_ARMS), help="of a sweep, separated by commas")
     flag("seeds", type=int, default=8, help="of a sweep: 0 … N − 1")
     flag("processes", type=int, default=2, help="runs of a sweep at once")
     flag("logs_only", action="store_true", help="keep no weights, only what the Runs tab reads")
@@ -78,8 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made.error(f"--use_clip_pose_encoder and --pose_encoder {options.pose_encoder} exclude each other")
     if options.threads is not None and options.threads < 1:
         made.error(f"--threads {options.threads}: at least 1")
-    known = {each.name for each in fields(Plan)}
-    plan = Plan(
+    known = {each.name for each in fields(PosePlan)}
+    plan = PosePlan(
         **{
             **{name: value for name, value in vars(options).items() if name in known},
             "pose_encoder": options.pose_encoder or ("clip" if options.use_clip_pose_encoder else "mlp"),

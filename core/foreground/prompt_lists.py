@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from ..articles import with_article
 from ..errors import InputError
 from ..words import Common
 from .words import Says
@@ -115,17 +115,6 @@ STUFF = (
     "rail",
     "fence",
 )
-
-_NO_ARTICLE = {"skis", "scissors", "broccoli"}
-_VOWEL_SOUND = re.compile(r"(?!uni|use|eu|one)[aeiou]|hour|hono|hone", re.IGNORECASE)
-
-
-def with_article(noun: str) -> str:
-    """`dog` → `a dog`, `umbrella` → `an umbrella`, `university` → `a university`, `skis` → `skis`."""
-    if noun in _NO_ARTICLE:
-        return noun
-    return f"{'an' if _VOWEL_SOUND.match(noun) else 'a'} {noun}"
-
 
 def _union(*lists: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(prompt for prompts in lists for prompt in prompts))

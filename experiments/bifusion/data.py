@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,6 +20,7 @@ import numpy as np
 import torch
 
 from core.errors import InputError
+from core.files import only_one, replacing
 from core.fusion.projection import Camera, preprocess_depth, preprocess_intrinsics, unproject
 from core.models.encoder import Encoder
 from experiments.bifusion.frames import SPLITS, Scene, write_scenes
@@ -75,27 +74,32 @@ def prepare_rooms(root: Path, rooms: dict[str, int] | None = None) -> Path:
     """
     rooms = rooms or ROOMS
     name = "rooms-" + hashlib.sha256(json.dumps([_FORMAT, rooms], sort_keys=True).encode()).hexdigest()[:10]
-    if not (root / name).is_dir():
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=root))
-        except OSError as error:
-            raise InputError(
-                f"The generated rooms cannot be written: {error.strerror}.",
-                where=str(root),
-                next_step="Give another --work_dir.",
-            ) from None
-        splits: dict[str, list[Scene]] = {}
-        first = 0
-        for split in SPLITS:
-            splits[split] = [generate_room(first + index) for index in range(rooms[split])]
-            first += rooms[split]
-        write_scenes(draft, CLASSES, splits)
-        try:
-            draft.rename(root / name)
-        except OSError:  # another process was quicker
-            shutil.rmtree(draft)
-    return root / name
+    folder = root / name
+    if folder.is_dir():
+        return folder
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with only_one(folder):
+            if not folder.is_dir():  # another process may have been quicker
+                with replacing(folder) as (draft,):
+                    write_scenes(draft, CLASSES, _generated(rooms))
+    except OSError as error:
+        raise InputError(
+            f"The generated rooms cannot be written: {error.strerror}.",
+            where=str(root),
+            next_step="Give another --work_dir.",
+        ) from None
+    return folder
+
+
+def _generated(rooms: dict[str, int]) -> dict[str, list[Scene]]:
+    """Rooms numbered through all splits, so that none has another's."""
+    splits: dict[str, list[Scene]] = {}
+    first = 0
+    for split in SPLITS:
+        splits[split] = [generate_room(first + index) for index in range(rooms[split])]
+        first += rooms[split]
+    return splits
 
 
 class FrameBank:

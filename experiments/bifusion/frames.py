@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import InputError
+from core.messages import english
 from core.types import Reject
 
 SPLITS = ("train", "val", "test")
@@ -142,7 +143,7 @@ def read_scene(
         except FrameProblem as problem:
             if bad_frames == "refuse":
                 raise
-            skipped.append(Reject(f"{folder.name}/{name}", problem.kind, str(problem)))
+            skipped.append(Reject(f"{folder.name}/{name}", problem.kind, english(problem)))
     if not frames:
         raise InputError(
             "The scene has no usable frame.",

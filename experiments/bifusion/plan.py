@@ -1,4 +1,4 @@
-"""What a run is: `Plan`, and the configuration files that list arms of it."""
+"""What a run is: `FusionPlan`, and the configuration files that list arms of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.errors import InputError
 
 
 @dataclass(frozen=True)
-class Plan:
+class FusionPlan:
     """Everything that decides a run's numbers, beside the data.
 
     Attributes:
@@ -96,7 +96,7 @@ class Plan:
         """For the run's `config.json`."""
         return {"experiment": "bifusion", **asdict(self)}
 
-    def changed(self, options: dict[str, Any], where: str) -> Plan:
+    def changed(self, options: dict[str, Any], where: str) -> FusionPlan:
         """With these options in place of its own.
 
         Raises:
@@ -111,7 +111,7 @@ class Plan:
         return replace(self, **{name: _of_kind(name, value, kinds[name], where) for name, value in options.items()})
 
 
-def read_arms(path: Path) -> dict[str, Plan]:
+def read_arms(path: Path) -> dict[str, FusionPlan]:
     """The arms of a configuration file: `base:` options of all, `arms:` a name and its own options each.
 
     Raises:
@@ -133,7 +133,7 @@ def read_arms(path: Path) -> dict[str, Plan]:
             where=str(path),
             next_step="See experiments/configs/bifusion.yaml.",
         )
-    common = Plan().changed(base, f"{path}: base")
+    common = FusionPlan().changed(base, f"{path}: base")
     plans = {}
     for name, options in arms.items():
         if options is not None and not isinstance(options, dict):

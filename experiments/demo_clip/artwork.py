@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import InputError, NetworkUnavailable, PackageMissing
+from core.files import replacing, write
 
 RASTER_PX = 96
 NAMES_PACKAGE = "emojibase-data@17.0.0"  # MIT
@@ -252,11 +253,8 @@ def _fetch(package: str, packages_dir: Path) -> None:
             next_step="check the network, then run prepare again; what is already here is kept",
         )
     archive = packages_dir / done.stdout.strip().splitlines()[-1]
-    with tarfile.open(archive) as tar:
-        draft = target.with_name(f".{target.name}.part")
-        shutil.rmtree(draft, ignore_errors=True)
+    with tarfile.open(archive) as tar, replacing(target) as (draft,):
         tar.extractall(draft, filter="data")
-    draft.rename(target)
 
 
 def _folder(package: str, packages_dir: Path) -> Path:
@@ -267,33 +265,35 @@ def _folder(package: str, packages_dir: Path) -> Path:
 def _names(packages_dir: Path) -> tuple[list[EmojiClass], dict[str, str]]:
     """The class list, and from words (letters and digits only) to code points."""
     names_dir = _folder(NAMES_PACKAGE, packages_dir) / "package" / "en"
-    coco_by_label = {label: coco for coco, labels in COCO_EMOJI.items() for label in labels}
-    classes: list[EmojiClass] = []
-    words: dict[str, str] = {}
-    for record in _read_json(names_dir / "data.json"):
-        if record.get("group", 2) == 2 and not record["label"].startswith("regional indicator"):
-            continue  # skin tones and hair are components, not pictures of something
-        if record["label"].startswith("regional indicator"):
-            continue
-        code, label = _plain_code(record["hexcode"]), record["label"].replace(": ", " ")
-        synonyms = [tag for tag in record.get("tags", []) if len(tag) > 2 and tag != label]
-        if label in coco_by_label:
-            synonyms.insert(0, coco_by_label[label])
-        classes.append(EmojiClass(code, label, int(record.get("group", -1)), tuple(synonyms)))
-        words[_squash(label)] = code
+    classes = _classes(_read_json(names_dir / "data.json"))
+    words = {_squash(emoji.name): emoji.code for emoji in classes}
     for style in STYLES:  # the training styles' own tables know older spellings; those of the held-out styles stay out
         table = _folder(style.package, packages_dir) / "package" / "chars.json"
         if style.role == "train" and table.is_file():
             for code, slug in _read_json(table).items():
                 words.setdefault(_squash(slug), _plain_code(code))
     for table in sorted((names_dir / "shortcodes").glob("*.json")):
-        for code, codes in _read_json(table).items():
-            for slug in [codes] if isinstance(codes, str) else codes:
+        for code, slugs in _read_json(table).items():
+            for slug in [slugs] if isinstance(slugs, str) else slugs:
                 words.setdefault(_squash(slug), _plain_code(code))
     for emoji in classes:
         if "-" not in emoji.code:
             words.setdefault(_squash(unicodedata.name(chr(int(emoji.code, 16)), "")), emoji.code)
     return classes, words
+
+
+def _classes(records: list[dict[str, Any]]) -> list[EmojiClass]:
+    coco_by_label = {label: coco for coco, labels in COCO_EMOJI.items() for label in labels}
+    classes = []
+    for record in records:
+        group, label = record.get("group", 2), record["label"].replace(": ", " ")
+        if group == 2 or label.startswith("regional indicator"):
+            continue  # skin tones, hair and letters are components, not pictures of something
+        synonyms = [tag for tag in record.get("tags", []) if len(tag) > 2 and tag != label]
+        if label in coco_by_label:
+            synonyms.insert(0, coco_by_label[label])
+        classes.append(EmojiClass(_plain_code(record["hexcode"]), label, int(group), tuple(synonyms)))
+    return classes
 
 
 def _icons_by_class(
@@ -367,6 +367,4 @@ def _read_json(path: Path) -> Any:
 
 def _write_json(path: Path, value: Any) -> None:
     """Written whole or not at all: a half-written file would look prepared."""
-    draft = path.with_suffix(".part")
-    draft.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
-    draft.replace(path)
+    write(path, json.dumps(value, ensure_ascii=False))

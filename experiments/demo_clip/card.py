@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from experiments.demo_clip.artwork import NAMES_PACKAGE, STYLES
-from experiments.demo_clip.evaluate import Figure
-from experiments.demo_clip.heads import ELEVATIONS_DEG, FROM_ABOVE_DEG, HELD_OUT_ELEVATIONS_DEG, HELD_OUT_WIDTHS, WIDTHS
+from experiments.demo_clip.evaluate import CardFigure
+from experiments.demo_clip.head_bank import (
+    ELEVATIONS_DEG,
+    FROM_ABOVE_DEG,
+    HELD_OUT_ELEVATIONS_DEG,
+    HELD_OUT_WIDTHS,
+    WIDTHS,
+)
 
 _WENT_ON = "- It went on"
 _ROLES = {"train": "training", "near": "evaluation only (near)", "far": "evaluation only (far)"}
 
 
-def write_card(folder: Path, figures: Sequence[Figure], training: dict[str, Any]) -> Path:
+def write_card(folder: Path, figures: Sequence[CardFigure], training: dict[str, Any]) -> Path:
     """Writes `MODEL_CARD.md` beside the weights.
 
     Args:
@@ -135,14 +141,14 @@ def _span(ends: tuple[float, float]) -> str:
     return f"{ends[0]:g}–{ends[1]:g}".replace("-", "−")
 
 
-def _row(figure: Figure) -> str:
+def _row(figure: CardFigure) -> str:
     percent = figure.key != "foreground_auroc"
     value = f"{figure.value:.1%}" if percent else f"{figure.value:.3f}"
     floor = "reported only" if figure.floor is None else f"{figure.floor:.0%}" if percent else f"{figure.floor:.2f}"
     return f"| {figure.title} | {value} | {floor} | {figure.count:,} |"
 
 
-def _verdict(figures: Sequence[Figure], validation: Sequence[dict[str, str]]) -> list[str]:
+def _verdict(figures: Sequence[CardFigure], validation: Sequence[dict[str, str]]) -> list[str]:
     short = [figure.title for figure in figures if figure.floor is not None and figure.value < figure.floor]
     if not short:
         return ["All floors are reached."]

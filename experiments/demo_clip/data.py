@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
+from core.articles import with_article
 from core.errors import InputError
 from core.pose.text import CAPTIONS, EXPRESSIONS, LIGHTS, TEMPLATES, caption_numbers, describe
 from experiments.demo_clip.artwork import COCO_EMOJI, RASTER_PX, Artwork, EmojiClass
 from experiments.demo_clip.backgrounds import KIND_CAPTIONS, KINDS, draw_backgrounds
-from experiments.demo_clip.heads import HeadBank
+from experiments.demo_clip.head_bank import HeadBank
 
 Tokenize = Callable[[Sequence[str]], torch.Tensor]
 
@@ -249,7 +249,7 @@ class Composer:
         described = []
         for column in range(count):
             names = [self.classes[int(number)].name for number in numbers[: 3 if three[column] else 2, column]]
-            text = ", ".join(_article(name) for name in names[:-1]) + " and " + _article(names[-1])
+            text = ", ".join(with_article(name) for name in names[:-1]) + " and " + with_article(names[-1])
             place = PLACES.get(KINDS[kinds[column]], "") if rng.random() < 0.7 else ""
             described.append(_Picture(f"{text} {place}".strip(), Keys.NONE, (Keys.OBJECT,)))
         return pictures_BCHW, described
@@ -274,7 +274,7 @@ class Composer:
             name = self.classes[int(number)].name
             if rng.random() < 0.5:
                 start = ("a part of", "a fragment of", "part of", "a cropped part of")[rng.integers(4)]
-                pictures.append(_Picture(f"{start} {_article(name)}", Keys.NONE, (Keys.FRAGMENT,)))
+                pictures.append(_Picture(f"{start} {with_article(name)}", Keys.NONE, (Keys.FRAGMENT,)))
             else:
                 pictures.append(_Picture(str(rng.choice(FRAGMENT_CAPTIONS)), Keys.FRAGMENT, (Keys.FRAGMENT,)))
         return _over(grounds, layers), pictures
@@ -501,20 +501,14 @@ def _spread_places(rng: np.random.Generator, count: int) -> np.ndarray:
     return moved
 
 
-@cache
-def _article(name: str) -> str:
-    """`dog` → `a dog`, `egg` → `an egg`; names that start with an article or a number word stay natural enough."""
-    return f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}"
-
-
 def templated(name: str) -> list[str]:
     """A name in each of `NAME_TEMPLATES`: `dog`, `a dog`, `a photo of a dog` …"""
-    return [template.replace("a {}", _article(name)).replace("{}", name) for template in NAME_TEMPLATES]
+    return [template.replace("a {}", with_article(name)).replace("{}", name) for template in NAME_TEMPLATES]
 
 
 def name_prompts(names: Sequence[str]) -> list[str]:
     """One prompt for each name: `a photo of a dog`."""
-    return [f"a photo of {_article(name)}" for name in names]
+    return [f"a photo of {with_article(name)}" for name in names]
 
 
 def _assemble(pixels_BCHW: torch.Tensor, pictures: list[_Picture], angles_deg_H3: np.ndarray) -> Batch:

@@ -14,12 +14,13 @@ from open_clip.model import CLIP
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from core.foreground.prompt_lists import COCO_80, NOTE_NEGATIVE, NOTE_POSITIVE, with_article
+from core.articles import with_article
+from core.foreground.prompt_lists import COCO_80, NOTE_NEGATIVE, NOTE_POSITIVE
 from core.pose.text import CAPTIONS, bins, caption_numbers
 from experiments.demo_clip.artwork import Artwork
 from experiments.demo_clip.composites import EACH, foreground_pictures
 from experiments.demo_clip.data import IMAGE_PX, Composer, name_prompts, templated
-from experiments.demo_clip.heads import HeadBank
+from experiments.demo_clip.head_bank import HeadBank
 from experiments.demo_clip.model import MEAN, STD, encode_trimmed, tokenizer
 
 COMPOSITES = 1_000
@@ -27,7 +28,7 @@ SEED = 99
 
 
 @dataclass(frozen=True)
-class Figure:
+class CardFigure:
     """One figure of the model card, 0..1, over `count` held-out items; `floor` is what was to be reached."""
 
     key: str
@@ -37,7 +38,7 @@ class Figure:
     floor: float | None = None
 
 
-def evaluate(weights_dir: Path, work_dir: Path, device: str = "cpu") -> list[Figure]:
+def evaluate(weights_dir: Path, work_dir: Path, device: str = "cpu") -> list[CardFigure]:
     """All figures of an exported model, loaded as anyone would load it: `open_clip`, `local-dir:`.
 
     Args:
@@ -63,10 +64,12 @@ def evaluate(weights_dir: Path, work_dir: Path, device: str = "cpu") -> list[Fig
     pose = pose_accuracy(model, HeadBank.open(work_dir, "held_out"), near.backgrounds)
     heads = len(near.heads.pixels)
     figures += [
-        Figure("pose_exact", "Heads of unseen shape and light: exact caption among the 45", pose["exact"], heads, 0.85),
-        Figure("pose_yaw", "Heads: yaw's bin", pose["yaw"], heads, 0.93),
-        Figure("pose_pitch", "Heads: pitch's bin", pose["pitch"], heads, 0.93),
-        Figure("pose_roll", "Heads: roll's bin", pose["roll"], heads, 0.93),
+        CardFigure(
+            "pose_exact", "Heads of unseen shape and light: exact caption among the 45", pose["exact"], heads, 0.85
+        ),
+        CardFigure("pose_yaw", "Heads: yaw's bin", pose["yaw"], heads, 0.93),
+        CardFigure("pose_pitch", "Heads: pitch's bin", pose["pitch"], heads, 0.93),
+        CardFigure("pose_roll", "Heads: roll's bin", pose["roll"], heads, 0.93),
         _retrieval(model, near),
     ]
     return figures
@@ -80,17 +83,17 @@ def _naming(
     pixels_BCHW: torch.Tensor,
     truth_B: np.ndarray,
     floors: tuple[float | None, float | None],
-) -> list[Figure]:
+) -> list[CardFigure]:
     """Zero-shot over all base names."""
     ranks = _ranks(image_vectors(model, pixels_BCHW) @ names_KD.T, truth_B)
     over = f"{title}, zero-shot over {len(names_KD):,} names"
     return [
-        Figure(f"{key}_top1", f"{over}: top-1", float((ranks < 1).mean()), len(ranks), floors[0]),
-        Figure(f"{key}_top5", f"{over}: top-5", float((ranks < 5).mean()), len(ranks), floors[1]),
+        CardFigure(f"{key}_top1", f"{over}: top-1", float((ranks < 1).mean()), len(ranks), floors[0]),
+        CardFigure(f"{key}_top5", f"{over}: top-5", float((ranks < 5).mean()), len(ranks), floors[1]),
     ]
 
 
-def _coco(model: CLIP, pixels_BCHW: torch.Tensor, class_B: np.ndarray, numbers: dict[str, list[int]]) -> Figure:
+def _coco(model: CLIP, pixels_BCHW: torch.Tensor, class_B: np.ndarray, numbers: dict[str, list[int]]) -> CardFigure:
     """Zero-shot over COCO's classes that have an emoji; every emoji of a class counts once."""
     row_of = {int(number): row for row, number in enumerate(class_B)}
     names = [name for name, members in numbers.items() if any(number in row_of for number in members)]
@@ -100,10 +103,10 @@ def _coco(model: CLIP, pixels_BCHW: torch.Tensor, class_B: np.ndarray, numbers: 
     vectors = image_vectors(model, pixels_BCHW[[row for _, row in pairs]])
     ranks = _ranks(vectors @ name_vectors(model, names).T, np.array([label for label, _ in pairs]))
     title = f"Twemoji, zero-shot over the {len(names)} COCO classes that have an emoji: top-1"
-    return Figure("coco_top1", title, float((ranks < 1).mean()), len(pairs), 0.75)
+    return CardFigure("coco_top1", title, float((ranks < 1).mean()), len(pairs), 0.75)
 
 
-def _foreground(model: CLIP, composer: Composer) -> Figure:
+def _foreground(model: CLIP, composer: Composer) -> CardFigure:
     """AUROC of `p_pos_sum`: whole objects on backgrounds against fragments and bare backgrounds."""
     pixels, truth = foreground_pictures(composer, EACH)
     positive = list(dict.fromkeys([*NOTE_POSITIVE, *(with_article(name) for name in COCO_80)]))
@@ -112,17 +115,17 @@ def _foreground(model: CLIP, composer: Composer) -> Figure:
     logits = model.logit_scale.exp().item() * vectors @ prompts.T
     p_pos_sum = logits.softmax(dim=1)[:, : len(positive)].sum(dim=1).numpy()
     title = "Whole objects against fragments and backgrounds (`p_pos_sum` of the note's prompts): AUROC"
-    return Figure("foreground_auroc", title, float(roc_auc_score(truth, p_pos_sum)), len(truth), 0.95)
+    return CardFigure("foreground_auroc", title, float(roc_auc_score(truth, p_pos_sum)), len(truth), 0.95)
 
 
-def _retrieval(model: CLIP, composer: Composer) -> Figure:
+def _retrieval(model: CLIP, composer: Composer) -> CardFigure:
     """Text to image over composites of two or three Twemoji drawings."""
     rng = np.random.default_rng(SEED + 1)
     pixels, pictures = composer.composites(rng, rng.choice(composer.known_classes, 3 * COMPOSITES), COMPOSITES)
     texts = text_vectors(model, [picture.caption for picture in pictures])
     ranks = _ranks(texts @ image_vectors(model, pixels).T, np.arange(COMPOSITES))
     title = f"Text to image over {COMPOSITES:,} Twemoji composites: recall@1"
-    return Figure("retrieval_r1", title, float((ranks < 1).mean()), COMPOSITES, 0.40)
+    return CardFigure("retrieval_r1", title, float((ranks < 1).mean()), COMPOSITES, 0.40)
 
 
 def _ranks(similarity_NK: torch.Tensor, truth_N: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from core.errors import InputError
+from core.files import replacing
 
 EMBED_DIM = 256
 MEAN = STD = (0.5, 0.5, 0.5)
@@ -355,11 +356,10 @@ def export(
     text = json.dumps({"model_cfg": config, "preprocess_cfg": preprocess}, indent=2) + "\n"
     (folder / "open_clip_config.json").write_text(text, encoding="utf-8")
     path = folder / "open_clip_model.safetensors"
-    draft = path.with_suffix(".part")
     half = {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in state.items()}
-    save_file(half, draft, metadata={"format": "pt"} | ({"training": json.dumps(training)} if training else {}))
-    draft.chmod(0o644)  # the library writes for its owner alone; what ships is for everyone
-    draft.replace(path)
+    metadata = {"format": "pt"} | ({"training": json.dumps(training)} if training else {})
+    with replacing(path) as (draft,):
+        save_file(half, draft, metadata=metadata)
     return path
 
 

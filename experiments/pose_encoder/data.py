@@ -2,7 +2,7 @@
 
 `load_data` looks at what `--data_dir` holds:
 
-    generated                   varied 3-D heads (`heads.py`); nothing on disk
+    generated                   varied 3-D heads (`landmarks.py`); nothing on disk
     AFLW2000-3D                 folder of `image*.mat` with `Pose_Para` and `pt3d_68`
     300W-LP                     `AFW/ HELEN/ IBUG/ LFPW/` and their `_Flip`, `.mat` with `Pose_Para` and `pt2d`;
                                 `landmarks/AFW/…_pts.mat` with `pts_3d` is used where it is there
@@ -47,7 +47,7 @@ from core.pose.angles import (
     rotation_matrices,
     to_viewer,
 )
-from experiments.pose_encoder.heads import JAW, LANDMARKS, MEAN_HEAD, NOSE_TIP, generate_heads
+from experiments.pose_encoder.landmarks import JAW, LANDMARKS, MEAN_HEAD, NOSE_TIP, generate_heads
 
 GENERATED = "generated"
 SPLITS = ("train", "val", "test")
@@ -182,7 +182,7 @@ def _nothing_found(folder: Path, mats: int) -> InputError:
 
 
 def generated(seed: int = 0, identities: tuple[int, int, int] = (512, 128, 256), faces_each: int = 4) -> PoseData:
-    """Heads of `heads.py` under yaw ±90, pitch ±40 and roll ±40 degrees (uniform), seen by a camera.
+    """Heads of `landmarks.py` under yaw ±90, pitch ±40 and roll ±40 degrees (uniform), seen by a camera.
 
     Every identity is in one split only. Yaw is uniform so that the three bins of the metric weigh alike; the landmarks
     seen from the front carry a little noise, those under the pose none.

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.pose.angles import geodesic_deg
 from experiments.pose_encoder.data import Faces
-from experiments.pose_encoder.heads import MEAN_HEAD
+from experiments.pose_encoder.landmarks import MEAN_HEAD
 
 YAW_BINS = {"yaw_0_30": (-1.0, 30.0), "yaw_30_60": (30.0, 60.0), "yaw_60_90": (60.0, 180.0)}
 ALPHA = 0.08

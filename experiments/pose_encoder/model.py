@@ -13,7 +13,7 @@ from torch import nn
 
 from core.pose.encoders import PoseEncoder
 from core.pose.injection import PoseBlock
-from experiments.pose_encoder.heads import LANDMARKS
+from experiments.pose_encoder.landmarks import LANDMARKS
 
 GROUP = 4  # landmarks in a token: 17 tokens instead of 68 make a run four times as quick
 

@@ -13,13 +13,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from core.errors import InputError, WorkbenchError
-from experiments.pose_encoder.train import Plan, train
+from experiments.pose_encoder.train import PosePlan, train
 
 NOT_LOGS = ("checkpoint.pt", "best.pt", "process.json")  # process.json names a process of this machine
 
 
 def sweep(
-    plan: Plan,
+    plan: PosePlan,
     runs_dir: Path,
     *,
     arms: Sequence[str],
@@ -77,7 +77,9 @@ def _end_at_once() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _one_run(plan: Plan, runs_dir: Path, threads: int, device: str, weights_dir: Path | None, logs_only: bool) -> str:
+def _one_run(
+    plan: PosePlan, runs_dir: Path, threads: int, device: str, weights_dir: Path | None, logs_only: bool
+) -> str:
     import torch
 
     torch.set_num_threads(threads)

@@ -20,13 +20,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import InputError, WorkbenchError
-from core.pose.arms import ARMS, FURTHER_POSE_ENCODERS
+from core.files import replacing
+from core.pose.arms import ARMS
 from core.runs import RunRecorder
 from experiments.devices import launched_fabric
 from experiments.pose_encoder.data import Faces, PoseData, load_data
 
 if TYPE_CHECKING:
     import torch
+    from lightning.fabric import Fabric
+
+    from experiments.pose_encoder.model import FaceModel
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 EVALUATION_BATCH = 1024
@@ -34,13 +38,13 @@ SHOWN_ON_VALIDATION = ("nme", "nme_yaw_0_30", "nme_yaw_30_60", "nme_yaw_60_90")
 
 
 @dataclass(frozen=True)
-class Plan:
+class PosePlan:
     """Everything that decides a run's numbers; it becomes the run's config.
 
     The learning rate rises over the first `warmup_share` of the steps and falls to nothing along a cosine.
 
     Attributes:
-        pose_encoder: an arm of `core.pose.arms`, or `sixd`.
+        pose_encoder: an arm of `core.pose.arms`.
         batch_size: over all devices together. The last, incomplete batch of an epoch is left out; which faces it would
             have held differs from epoch to epoch.
         hidden_dim: hidden width of the `clip` arm's projection; the other arms get as many parameters.
@@ -82,11 +86,9 @@ class Plan:
         for name in ("seed", "data_seed", "hidden_dim"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must not be negative.", where=f"--{name} {getattr(self, name)}")
-        if self.pose_encoder not in ARMS and self.pose_encoder not in FURTHER_POSE_ENCODERS:
+        if self.pose_encoder not in ARMS:
             raise InputError(
-                "No pose encoder has this name.",
-                where=self.pose_encoder,
-                next_step=f"one of {', '.join([*ARMS, *FURTHER_POSE_ENCODERS])}",
+                "No pose encoder has this name.", where=self.pose_encoder, next_step=f"one of {', '.join(ARMS)}"
             )
         if self.precision not in PRECISIONS:
             raise InputError("No such precision.", where=self.precision, next_step=f"one of {', '.join(PRECISIONS)}")
@@ -107,7 +109,7 @@ class Plan:
 
 
 def train(
-    plan: Plan,
+    plan: PosePlan,
     runs_dir: Path,
     name: str = "",
     *,
@@ -132,11 +134,6 @@ def train(
             raises: weights that are not here are never replaced by others.
         WorkbenchError: the loss is no longer finite.
     """
-    import torch
-
-    from core.pose.encoders import build_pose_encoder, trainable_parameters
-    from experiments.pose_encoder.model import FaceModel, landmark_loss
-
     plan.check()
     name = name or f"{plan.pose_encoder}-seed{plan.seed}"
     data = data or load_data(plan.data_dir, seed=plan.data_seed, identities=plan.identities, say=say)
@@ -145,18 +142,57 @@ def train(
     fabric = launched_fabric(device, plan.devices, precision=plan.precision, exactly=True)
     for notice in data.notices if fabric.is_global_zero else ():
         say(f"note: {notice}")
+    model = _model(plan, fabric.device, weights_dir)
+    config = _config(plan, data, model)
+    folder = runs_dir.expanduser() / name
+    if _finished(folder, config):
+        fabric.print(f"{name} is finished already: {folder}", file=sys.stderr)
+        return folder
+
+    trainer = _Trainer(plan, data, model, fabric)
+    checkpoint = folder / "checkpoint.pt"
+    fresh = not (folder / "config.json").exists()
+    with RunRecorder(runs_dir, name, config, resume=not fresh, rank=fabric.global_rank) as run:
+        done = trainer.resume(checkpoint) if checkpoint.is_file() else 0
+        if done:
+            fabric.print(f"{name}: going on after epoch {done} of {plan.epochs}", file=sys.stderr)
+        for epoch in range(done + 1, plan.epochs + 1):
+            row = trainer.epoch(epoch, run) | trainer.validate()
+            row["peak_memory_bytes"] = _peak_bytes(fabric.device)
+            run.log(row, step=epoch * trainer.steps_each, epoch=epoch)
+            if fabric.is_global_zero:
+                trainer.save(checkpoint, epoch)
+            if epoch == stop_after_epoch:
+                raise KeyboardInterrupt
+        found, errors_N = trainer.test()
+        results = {f"test/{key}": _short(value) for key, value in found.items()}
+        results["prepare_s"] = _short(trainer.prepare_s)
+        run.log(results, step=plan.epochs * trainer.steps_each, epoch=plan.epochs)
+        if fabric.is_global_zero:
+            np.save(folder / "test_errors.npy", errors_N.astype(np.float16))
+            if keep_weights:
+                _save(folder / "best.pt", trainer.best_state)
+            checkpoint.unlink()
+            say(f"{name}: test NME {found['nme']:.3f} %, best validation {trainer.best_nme:.3f} %")
+    return folder
+
+
+def _model(plan: PosePlan, device: torch.device, weights_dir: Path | None) -> FaceModel:
+    from core.pose.encoders import build_pose_encoder
+    from experiments.pose_encoder.model import FaceModel
+
     encoder = build_pose_encoder(
         plan.pose_encoder,
         3 * plan.width,
         clip_model_name=plan.clip_model_name,
-        device=fabric.device,
+        device=device,
         freeze_clip=plan.freeze_clip,
         hidden_dim=plan.hidden_dim,
         round_deg=plan.round_deg,
         weights_dir=weights_dir,
         seed=plan.seed,
     )
-    model = FaceModel(
+    return FaceModel(
         encoder,
         width=plan.width,
         layers=plan.layers,
@@ -166,7 +202,13 @@ def train(
         gate=plan.gate,
         seed=plan.seed,
     )
-    config = {
+
+
+def _config(plan: PosePlan, data: PoseData, model: FaceModel) -> dict[str, Any]:
+    """What the run records of itself, and what a run that goes on must agree with."""
+    from core.pose.encoders import trainable_parameters
+
+    return {
         "experiment": "pose_encoder",
         **asdict(plan),
         "data": data.name,
@@ -175,111 +217,126 @@ def train(
         "val_faces": len(data.val),
         "test_faces": len(data.test),
         "parameters": trainable_parameters(model),
-        "parameters_pose": trainable_parameters(encoder),
-        "weights_sha256": encoder.weights_sha256[:16],
+        "parameters_pose": trainable_parameters(model.pose_encoder),
+        "weights_sha256": model.pose_encoder.weights_sha256[:16],
     }
-    folder = runs_dir.expanduser() / name
-    if _finished(folder, config):
-        fabric.print(f"{name} is finished already: {folder}", file=sys.stderr)
-        return folder
 
-    tensors = {split: _tensors(getattr(data, split), fabric.device) for split in ("train", "val", "test")}
-    started = time.perf_counter()
-    # in one order, whatever is trained later: the last digits of a caption depend on the captions beside it
-    encoder.prepare(torch.cat([part[1] for part in tensors.values()]))
-    prepare_s = time.perf_counter() - started
-    optimizer = torch.optim.AdamW(
-        model.parameters(),
-        plan.lr,
-        betas=(0.9, 0.98),
-        weight_decay=plan.weight_decay,
-        fused=fabric.device.type in ("cpu", "cuda"),
-    )
-    model, optimizer = fabric.setup(model, optimizer)
-    batch_size = min(plan.batch_size, len(data.train) // plan.devices * plan.devices)
-    steps_each = len(data.train) // batch_size
-    steps = plan.epochs * steps_each
-    share = slice(fabric.global_rank, None, plan.devices)
 
-    checkpoint = folder / "checkpoint.pt"
-    first, best_nme, best_state = 1, math.inf, None
-    fresh = not (folder / "config.json").exists()
-    with RunRecorder(runs_dir, name, config, resume=not fresh, rank=fabric.global_rank) as run:
-        if checkpoint.is_file():
-            stored = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
-            model.load_state_dict(stored["model"])
-            optimizer.load_state_dict(stored["optimizer"])
-            if stored.get("precision"):
-                fabric.strategy.precision.load_state_dict(stored["precision"])
-            first, best_nme, best_state = stored["epoch"] + 1, stored["best_nme"], stored["best_state"]
-            fabric.print(f"{name}: going on after epoch {first - 1} of {plan.epochs}", file=sys.stderr)
-        for epoch in range(first, plan.epochs + 1):
-            _reset_peak(fabric.device)
-            started = time.perf_counter()
-            step = (epoch - 1) * steps_each
-            losses = torch.zeros(steps_each, device=fabric.device)
-            order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(_order(plan.seed, epoch)))
-            model.train()
-            for number, rows in enumerate(order[: steps_each * batch_size].split(batch_size)):
-                for group in optimizer.param_groups:
-                    group["lr"] = plan.lr_at(step, steps)
-                front, angles, seen = (part[rows[share].to(fabric.device)] for part in tensors["train"])
-                loss = landmark_loss(model(front, angles).float(), seen)
-                optimizer.zero_grad(set_to_none=True)
-                fabric.backward(loss)
-                optimizer.step()
-                losses[number] = loss.detach()
-                step += 1
-                if step % plan.log_every == 0 and number + 1 < steps_each:
-                    run.log({"train/loss": _short(fabric.all_reduce(losses[number]))}, step=step, epoch=epoch)
-            mean_loss = float(fabric.all_reduce(losses.mean()))
-            seconds = time.perf_counter() - started
-            if not math.isfinite(mean_loss):
-                raise WorkbenchError(
-                    "The loss is no longer a finite number.",
-                    where=f"{name}, epoch {epoch}",
-                    next_step="lower --lr, or --precision 32-true",
-                )
-            found, _ = evaluate(model, tensors["val"], data.val)
-            if found["nme"] < best_nme:
-                best_nme, best_state = found["nme"], _copy(model.state_dict())
-            run.log(
-                {
-                    "train/loss": _short(mean_loss),
-                    **{f"val/{key}": _short(found[key]) for key in SHOWN_ON_VALIDATION if key in found},
-                    "seconds_per_epoch": _short(seconds),
-                    "samples_per_s": _short(steps_each * batch_size / seconds),
-                    "peak_memory_bytes": _peak_bytes(fabric.device),
-                },
-                step=step,
-                epoch=epoch,
+class _Trainer:
+    """One run's model, data and optimiser, and what one epoch does with them.
+
+    Attributes:
+        steps_each: steps of an epoch.
+        prepare_s: what the pose encoder did beforehand.
+        best_nme, best_state: of the epoch that did best on validation.
+    """
+
+    def __init__(self, plan: PosePlan, data: PoseData, model: FaceModel, fabric: Fabric) -> None:
+        import torch
+
+        self.plan, self.data, self.fabric = plan, data, fabric
+        self.tensors = {split: _tensors(getattr(data, split), fabric.device) for split in ("train", "val", "test")}
+        started = time.perf_counter()
+        # in one order, whatever is trained later: the last digits of a caption depend on the captions beside it
+        model.pose_encoder.prepare(torch.cat([part[1] for part in self.tensors.values()]))
+        self.prepare_s = time.perf_counter() - started
+        optimizer = torch.optim.AdamW(
+            model.parameters(),
+            plan.lr,
+            betas=(0.9, 0.98),
+            weight_decay=plan.weight_decay,
+            fused=fabric.device.type in ("cpu", "cuda"),
+        )
+        self.model, self.optimizer = fabric.setup(model, optimizer)
+        self.batch_size = min(plan.batch_size, len(data.train) // plan.devices * plan.devices)
+        self.steps_each = len(data.train) // self.batch_size
+        self.best_nme = math.inf
+        self.best_state: dict[str, torch.Tensor] = {}
+
+    def resume(self, checkpoint: Path) -> int:
+        """Takes up what `save` left; returns the epochs done."""
+        import torch
+
+        stored = torch.load(checkpoint, map_location=self.fabric.device, weights_only=True)
+        self.model.load_state_dict(stored["model"])
+        self.optimizer.load_state_dict(stored["optimizer"])
+        if stored.get("precision"):
+            self.fabric.strategy.precision.load_state_dict(stored["precision"])
+        self.best_nme, self.best_state = stored["best_nme"], stored["best_state"]
+        return int(stored["epoch"])
+
+    def save(self, checkpoint: Path, epoch: int) -> None:
+        _save(
+            checkpoint,
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "precision": self.fabric.strategy.precision.state_dict(),  # float16's loss scale
+                "epoch": epoch,
+                "best_nme": self.best_nme,
+                "best_state": self.best_state,
+            },
+        )
+
+    def epoch(self, epoch: int, run: RunRecorder) -> dict[str, float]:
+        """Trains one epoch, counted from 1, and returns its row; the losses between are logged at once."""
+        import torch
+
+        plan, fabric = self.plan, self.fabric
+        if fabric.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(fabric.device)
+        started = time.perf_counter()
+        losses = torch.zeros(self.steps_each, device=fabric.device)
+        generator = torch.Generator().manual_seed(_order(plan.seed, epoch))
+        order = torch.randperm(len(self.data.train), generator=generator)[: self.steps_each * self.batch_size]
+        self.model.train()
+        for number, rows in enumerate(order.split(self.batch_size)):
+            step = (epoch - 1) * self.steps_each + number
+            losses[number] = self._step(rows, step)
+            if (step + 1) % plan.log_every == 0 and number + 1 < self.steps_each:
+                run.log({"train/loss": _short(fabric.all_reduce(losses[number]))}, step=step + 1, epoch=epoch)
+        mean_loss = float(fabric.all_reduce(losses.mean()))
+        seconds = time.perf_counter() - started
+        if not math.isfinite(mean_loss):
+            raise WorkbenchError(
+                "The loss is no longer a finite number.",
+                where=f"{run.folder.name}, epoch {epoch}",
+                next_step="lower --lr, or --precision 32-true",
             )
-            if fabric.is_global_zero:
-                _save(
-                    checkpoint,
-                    {
-                        "model": model.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "precision": fabric.strategy.precision.state_dict(),  # float16's loss scale
-                        "epoch": epoch,
-                        "best_nme": best_nme,
-                        "best_state": best_state,
-                    },
-                )
-            if epoch == stop_after_epoch:
-                raise KeyboardInterrupt
-        assert best_state is not None, "at least one epoch"
-        model.load_state_dict(best_state)
-        found, errors_N = evaluate(model, tensors["test"], data.test)
-        results = {f"test/{key}": _short(value) for key, value in found.items()}
-        run.log({**results, "prepare_s": _short(prepare_s)}, step=steps, epoch=plan.epochs)
-        if fabric.is_global_zero:
-            np.save(folder / "test_errors.npy", errors_N.astype(np.float16))
-            if keep_weights:
-                _save(folder / "best.pt", best_state)
-            checkpoint.unlink()
-            say(f"{name}: test NME {found['nme']:.3f} %, best validation {best_nme:.3f} %")
-    return folder
+        return {
+            "train/loss": _short(mean_loss),
+            "seconds_per_epoch": _short(seconds),
+            "samples_per_s": _short(len(order) / seconds),
+        }
+
+    def _step(self, rows: torch.Tensor, step: int) -> torch.Tensor:
+        """One batch, shared by the devices; returns its loss here. `step` counts from 0."""
+        from experiments.pose_encoder.model import landmark_loss
+
+        plan, fabric = self.plan, self.fabric
+        for group in self.optimizer.param_groups:
+            group["lr"] = plan.lr_at(step, plan.epochs * self.steps_each)
+        mine = rows[fabric.global_rank :: plan.devices]
+        front, angles, seen = (part[mine].to(fabric.device) for part in self.tensors["train"])
+        loss = landmark_loss(self.model(front, angles).float(), seen)
+        self.optimizer.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        self.optimizer.step()
+        return loss.detach()
+
+    def validate(self) -> dict[str, float]:
+        """Its row; keeps the weights where they are the best so far."""
+        found, _ = evaluate(self.model, self.tensors["val"], self.data.val)
+        if found["nme"] < self.best_nme:
+            self.best_nme = found["nme"]
+            self.best_state = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        return {f"val/{key}": _short(found[key]) for key in SHOWN_ON_VALIDATION if key in found}
+
+    def test(self) -> tuple[dict[str, float], np.ndarray]:
+        """As `evaluate`, with the weights that validation chose."""
+        assert self.best_state, "at least one epoch"
+        self.model.load_state_dict(self.best_state)
+        return evaluate(self.model, self.tensors["test"], self.data.test)
 
 
 def evaluate(
@@ -341,28 +398,15 @@ def _order(seed: int, epoch: int) -> int:
     return seed * 1_000_003 + epoch
 
 
-def _copy(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in state.items()}
-
-
 def _save(path: Path, content: Any) -> None:
-    """Whole or not at all: a kill while writing leaves the file of the epoch before."""
     import torch
 
-    draft = path.with_suffix(".part")
-    torch.save(content, draft)
-    draft.replace(path)
+    with replacing(path) as (draft,):
+        torch.save(content, draft)
 
 
 def _short(value: Any) -> float:
     return float(f"{float(value):.5g}")
-
-
-def _reset_peak(device: torch.device) -> None:
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
 
 
 def _peak_bytes(device: torch.device) -> int:

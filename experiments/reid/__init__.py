@@ -1,1 +1,1 @@
-"""Multi-modal person re-identification: read `data.py` (what a triple is), then `model.py`, then `../train_reid.py`."""
+"""Multi-modal person re-identification: read `data.py` (what a triple is), then `model.py`, then `train.py`."""

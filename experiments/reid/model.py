@@ -24,9 +24,8 @@ from torch import nn
 from core.errors import InputError, Unsupported, WeightsInvalid, WeightsMissing
 from core.fusion.multiscale import CLIPMultiScaleFeatureExtractor, CLIPWithProjectionMultiScale, MultiScaleOnCLS
 from core.models import catalogue, vit, weights
-from core.models.spec import OPEN_CLIP_CONFIG
 from core.models.open_clip import build, model_config
-from core.models.spec import ModelSpec
+from core.models.spec import OPEN_CLIP_CONFIG, ModelSpec
 from experiments.reid.config import ModelConfig
 from experiments.reid.figures import MODALITIES
 

@@ -18,7 +18,7 @@ from experiments.bifusion.data import FrameBank
 from experiments.bifusion.evaluate import _iou, evaluate
 from experiments.bifusion.frames import Scene
 from experiments.bifusion.model import Outputs, Segmenter, VoxelMLP, instance_loss, number_voxels, semantic_loss
-from experiments.bifusion.plan import Plan, assignments, read_arms
+from experiments.bifusion.plan import FusionPlan, assignments, read_arms
 from experiments.bifusion.rooms import CLASSES
 
 
@@ -174,7 +174,7 @@ def test_configurations_that_say_nothing_clear_are_refused(tmp_path: Path, text:
 
 
 def test_numbers_that_yaml_takes_for_texts_are_numbers():
-    assert Plan().changed(assignments(["lr=1e-3", "feature_clamp=10", "form=stable"]), "").lr == 1e-3
-    assert Plan().changed(assignments(["feature_clamp=null"]), "").feature_clamp is None
+    assert FusionPlan().changed(assignments(["lr=1e-3", "feature_clamp=10", "form=stable"]), "").lr == 1e-3
+    assert FusionPlan().changed(assignments(["feature_clamp=null"]), "").feature_clamp is None
     with pytest.raises(InputError, match="name=value"):
         assignments(["lr"])

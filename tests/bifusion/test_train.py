@@ -20,12 +20,12 @@ from core.runs import read_runs
 from core.settings import REPO_DIR
 from experiments import train_bifusion
 from experiments.bifusion.data import prepare_rooms
-from experiments.bifusion.plan import Plan
+from experiments.bifusion.plan import FusionPlan
 from experiments.bifusion.report import table
 from experiments.devices import launched_fabric
 from experiments.train_bifusion import Place, _summed_up, main, train
 
-TINY = Plan(
+TINY = FusionPlan(
     model="custom_tiny", epochs=4, steps_per_epoch=2, batch_size=2, points=40, log_every=1, evaluate_every=2, lr=1e-3
 )
 FABRIC = launched_fabric("cpu")
@@ -186,7 +186,7 @@ def test_the_command_trains_arms_by_seeds_and_leaves_finished_runs_alone(
     trained.clear()
     (place.output_dir / "b-seed1").mkdir(parents=True)
     (place.output_dir / "b-seed1" / "status").write_text("finished\n")
-    before = Plan(fusion="b", seed=1, model="custom_tiny", form="stable").config()
+    before = FusionPlan(fusion="b", seed=1, model="custom_tiny", form="stable").config()
     (place.output_dir / "b-seed1" / "config.json").write_text(json.dumps({**before, "frames": 8}))
     assert main(arguments(place, config, *rooms, "--seeds", "0-1", "--share", "2/2", "--arm", "a,b")) == 0
     assert trained == ["b-seed0"] and "b-seed1: finished before" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import numpy as np
 from core.pose.rendering import render_heads
 from experiments.demo_clip.artwork import RASTER_PX, STYLES
 from experiments.demo_clip.backgrounds import KINDS, draw_backgrounds
-from experiments.demo_clip.heads import draw_angles, draw_looks
+from experiments.demo_clip.head_bank import draw_angles, draw_looks
 
 # (name, Unicode group): enough of each kind for one small batch
 NAMES = [

@@ -10,7 +10,7 @@ from core.errors import InputError, PackageMissing
 from core.pose.text import CAPTIONS, caption_numbers
 from experiments.demo_clip import artwork, data
 from experiments.demo_clip.data import Batch, Composer, Keys, Shares, _assemble, _Picture, batches, name_prompts
-from experiments.demo_clip.heads import (
+from experiments.demo_clip.head_bank import (
     ELEVATIONS_DEG,
     HELD_OUT_ELEVATIONS_DEG,
     HELD_OUT_WIDTHS,

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from core.foreground.prompt_lists import COCO_80, NOTE_NEGATIVE, NOTE_POSITIVE
 from core.pose.rendering import HeadLooks, render_heads
 from core.pose.text import CAPTIONS, EXPRESSIONS, LIGHTS, TEMPLATES, caption_numbers
-from experiments.demo_clip.heads import draw_angles, draw_looks
+from experiments.demo_clip.head_bank import draw_angles, draw_looks
 
 FOLDER = Path(__file__).parents[2] / "weights" / "demo"
 WEIGHTS = FOLDER / "open_clip_model.safetensors"

@@ -14,18 +14,19 @@ from safetensors.torch import load_file
 
 from core.errors import InputError, WorkbenchError
 from core.pose.text import CAPTIONS, bins
-from experiments import train_demo_clip
 from experiments.demo_clip import evaluate as evaluation
 from experiments.demo_clip import model
 from experiments.demo_clip.data import Composer, Shares
-from experiments.demo_clip.heads import HeadBank
-from experiments.train_demo_clip import Plan, export, main, train
+from experiments.demo_clip.head_bank import HeadBank
+from experiments.demo_clip.plan import DemoPlan
+from experiments.demo_clip.train import train
+from experiments.train_demo_clip import export, main
 
-PLAN = Plan(steps=6, warmup_steps=2, width=64, layers=1)
+PLAN = DemoPlan(steps=6, warmup_steps=2, width=64, layers=1)
 SHARES = Shares(singles=4, composites=2, fragments=2, backgrounds=2, heads=4)
 
 
-def run(work_dir: Path, composer: Composer, plan: Plan = PLAN, stop_at: int | None = None) -> dict:
+def run(work_dir: Path, composer: Composer, plan: DemoPlan = PLAN, stop_at: int | None = None) -> dict:
     work_dir.mkdir(exist_ok=True)
     path = train(work_dir, plan, shares=SHARES, composer=composer, device="cpu", stop_at=stop_at, validate_every=0)
     return torch.load(path, weights_only=True)
@@ -86,13 +87,13 @@ def test_the_number_of_steps_is_fixed_once_the_learning_rate_falls(
 
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:
-    plan = Plan(steps=1000, warmup_steps=100, decay_share=0.3, lr=1.0)
+    plan = DemoPlan(steps=1000, warmup_steps=100, decay_share=0.3, lr=1.0)
     assert plan.lr_at(0) == pytest.approx(0.01) and plan.lr_at(99) == plan.lr_at(700) == 1.0
     assert plan.lr_at(850) == pytest.approx(0.5) and 0 < plan.lr_at(999) < 0.01
 
 
 def test_with_the_learning_rate_falls_the_share_of_patches_left_out() -> None:
-    plan = Plan(steps=1000, decay_share=0.3, patch_dropout=0.6, last_patch_dropout=0.2, head_patch_dropout=0.4)
+    plan = DemoPlan(steps=1000, decay_share=0.3, patch_dropout=0.6, last_patch_dropout=0.2, head_patch_dropout=0.4)
     assert plan.dropout_at(0) == plan.dropout_at(700) == (0.6, 0.4)
     assert plan.dropout_at(900) == pytest.approx((0.6, 0.4))  # a third of the rate is left
     assert plan.dropout_at(950) == pytest.approx((0.4, 0.2))
@@ -102,7 +103,7 @@ def test_with_the_learning_rate_falls_the_share_of_patches_left_out() -> None:
 def test_a_training_cut_short_falls_to_nothing_from_where_it_is(
     straight: dict, composer: Composer, tmp_path: Path
 ) -> None:
-    plan = Plan(steps=1000, decay_share=0.5, lr=1.0, warmup_steps=1, cut_from=700, cut_to=800)
+    plan = DemoPlan(steps=1000, decay_share=0.5, lr=1.0, warmup_steps=1, cut_from=700, cut_to=800)
     assert plan.lr_at(700) == pytest.approx(0.6) and plan.lr_at(750) == pytest.approx(0.3)
     assert plan.last_step == 800 and 0 < plan.lr_at(799) < 0.01
 
@@ -138,7 +139,7 @@ def test_batches_composed_by_other_processes_train_the_same(straight: dict, comp
 
 def test_what_a_gpu_does_otherwise_runs(composer: Composer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """bfloat16 and its plumbing, on the CPU: the loss stays a number and the weights stay float32."""
-    monkeypatch.setattr(train_demo_clip, "_on_gpu", lambda device: True)
+    monkeypatch.setattr("experiments.demo_clip.train.on_gpu", lambda device: True)
     before = torch.get_float32_matmul_precision()
     try:
         stored = run(tmp_path, composer, replace(PLAN, steps=25), stop_at=25)

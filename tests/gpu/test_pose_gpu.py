@@ -11,7 +11,7 @@ from core.pose.arms import ARMS
 from core.pose.encoders import build_pose_encoder
 from core.runs import read_runs
 from experiments.pose_encoder.data import generated
-from experiments.pose_encoder.train import Plan, train
+from experiments.pose_encoder.train import PosePlan, train
 
 
 @pytest.mark.parametrize("name", ARMS)
@@ -30,7 +30,7 @@ def test_an_encoder_says_the_same_on_the_gpu(name: str, gpu: torch.device, tiny_
 def test_a_run_on_the_gpu_says_what_memory_it_took(
     freeze_clip: bool, precision: str, gpu: torch.device, tmp_path: Path, tiny_weights: Path
 ) -> None:
-    plan = Plan(
+    plan = PosePlan(
         pose_encoder="clip", clip_model_name="custom_tiny", freeze_clip=freeze_clip, precision=precision, epochs=2,
         identities=(64, 8, 8),
     )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.io import savemat
 
 from core.pose.angles import convention_rotations
-from experiments.pose_encoder.heads import generate_heads
+from experiments.pose_encoder.landmarks import generate_heads
 
 
 def posed_px(poses_deg_N3: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from scipy.io import loadmat, savemat
 from core.errors import InputError
 from core.pose.angles import geodesic_deg, guess_convention, rotation_matrices, to_viewer
 from experiments.pose_encoder.data import Faces, PoseData, frontal_from_seen, generated, load_data
-from experiments.pose_encoder.heads import LANDMARKS, MEAN_HEAD, MIRRORED, generate_heads
+from experiments.pose_encoder.landmarks import LANDMARKS, MEAN_HEAD, MIRRORED, generate_heads
 from tests.pose_encoder.folders import posed_px, write_300w_lp, write_aflw2000
 
 SMALL = (12, 6, 6)

@@ -9,7 +9,7 @@ import pytest
 
 from core.pose.angles import geodesic_deg, rotation_matrices
 from experiments.pose_encoder.data import Faces
-from experiments.pose_encoder.heads import MEAN_HEAD
+from experiments.pose_encoder.landmarks import MEAN_HEAD
 from experiments.pose_encoder.metrics import landmark_errors, shown_rotations, summarise
 
 

@@ -23,10 +23,10 @@ from experiments import train_universal
 from experiments.pose_encoder import train as training
 from experiments.pose_encoder.data import PoseData, generated
 from experiments.pose_encoder.model import FaceModel, landmark_loss
-from experiments.pose_encoder.train import Plan, evaluate, train
+from experiments.pose_encoder.train import PosePlan, evaluate, train
 from tests.pose_encoder.folders import write_aflw2000
 
-PLAN = Plan(
+PLAN = PosePlan(
     epochs=3, batch_size=16, width=12, layers=1, heads=2, hidden_dim=8, clip_model_name="custom_tiny",
     identities=(16, 6, 8), log_every=2,
 )  # fmt: skip
@@ -37,7 +37,7 @@ def data() -> PoseData:
     return generated(0, PLAN.identities)
 
 
-def run(plan: Plan, folder: Path, data: PoseData, weights: Path | None = None, **options: object) -> Path:
+def run(plan: PosePlan, folder: Path, data: PoseData, weights: Path | None = None, **options: object) -> Path:
     if weights is None:  # an arm without words: the width of its projection needs the name of some model
         plan = replace(plan, clip_model_name="demo_clip")
     return train(plan, folder, device="cpu", data=data, weights_dir=weights, say=lambda line: None, **options)  # type: ignore[arg-type]
@@ -296,9 +296,9 @@ def test_a_plan_that_cannot_be_is_refused(change: dict[str, object], says: str, 
 def test_the_note_s_flags_choose_the_encoder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plans: list[Plan] = []
+    plans: list[PosePlan] = []
 
-    def noted(plan: Plan, *_: object, **__: object) -> Path:
+    def noted(plan: PosePlan, *_: object, **__: object) -> Path:
         plans.append(plan)
         return tmp_path
 

@@ -20,12 +20,13 @@ import yaml
 from core.errors import InputError, WorkbenchError
 from core.runs import compare, read_runs
 from core.settings import REPO_DIR
-from experiments import train_reid
 from experiments.reid.config import Config
 from experiments.reid.data import load, read_split
 from experiments.reid.evaluate import evaluate
+from experiments.reid.inputs import Shared
 from experiments.reid.model import ReidModel
-from experiments.train_reid import Shared, learning_rate, main, train
+from experiments.reid.train import learning_rate, train
+from experiments.train_reid import main
 from tests.reid.conftest import small_yaml
 
 Make = Callable[..., Config]
@@ -113,7 +114,7 @@ def test_every_key_of_the_yaml_changes_the_result(
     small_config: Make, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert set(OTHER) | ELSEWHERE == set(Config().flat())
-    monkeypatch.setattr(train_reid, "_costs", lambda *_: {})
+    monkeypatch.setattr("experiments.reid.train._Trainer.costs", lambda _: {})
     base = {"SOLVER.MAX_EPOCHS": 1}
     plan_2 = {**base, "MODEL.CLIP_MULTI_SCALE_PLAN": 2}
     shared = Shared()
@@ -166,7 +167,7 @@ def test_constant_hidden_tokens_change_nothing(
     shared = Shared()
     cached = run(small_config(CACHED), "cached", shared=shared)
     assert len(shared.hidden) == 3
-    monkeypatch.setattr(train_reid, "MAX_CACHED_BYTES", 0)
+    monkeypatch.setattr("experiments.reid.inputs.MAX_CACHED_BYTES", 0)
     for one, two in zip(cached, run(small_config(CACHED), "not"), strict=True):
         assert one == pytest.approx(two, rel=1e-3)
 
@@ -353,7 +354,7 @@ def test_an_interruption_is_one_line_and_no_traceback(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train_reid, "train", interrupted)
+    monkeypatch.setattr("experiments.reid.train.train", interrupted)
     assert main(["--config", str(write_yaml(tmp_path, figures)), "--device", "cpu"]) == 130
     assert capsys.readouterr().err == "stopped; the same command goes on from the last epoch\n"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
+from core.files import replacing
 from core.pose.rendering import HeadLooks, render_heads
 from core.pose.text import EXPRESSIONS, LIGHTS, PITCH_EDGES_DEG, ROLL_EDGE_DEG, YAW_EDGES_DEG
 
@@ -79,14 +80,13 @@ def prepare(work_dir: Path, *, processes: int = 2) -> None:
         with multiprocessing.get_context("spawn").Pool(processes) as pool:
             parts = pool.starmap(_render_chunk, jobs, chunksize=1)
         np.save(folder / f"{name}.npy", np.concatenate([part[0] for part in parts]))
-        draft = folder / f"{name}.part.npz"
-        np.savez(
-            draft,
-            angles_deg=np.concatenate([part[1] for part in parts]),
-            expression=np.concatenate([part[2] for part in parts]),
-            light=np.concatenate([part[3] for part in parts]),
-        )
-        draft.replace(folder / f"{name}.npz")
+        with replacing(folder / f"{name}.npz") as (draft,):
+            np.savez(
+                draft,
+                angles_deg=np.concatenate([part[1] for part in parts]),
+                expression=np.concatenate([part[2] for part in parts]),
+                light=np.concatenate([part[3] for part in parts]),
+            )
         print(f"heads {name}: {count}", flush=True)
 
 
