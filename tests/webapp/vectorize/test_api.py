@@ -18,7 +18,7 @@ from gradio_client.exceptions import AppError
 from core.models.manager import ModelManager
 from core.settings import Settings
 from core.types import ImageSource, VectorizeRequest
-from core.vectorize import store
+from core.vectorize import comparable, store
 from core.vectorize.pipeline import vectorize_all
 from tests import tiny_models
 from tests.browser import harness
@@ -89,7 +89,7 @@ def test_the_file_can_be_read_back_and_checked_against_todays_models(call, manag
     _, npz = call(PHOTOS[:1], "custom_tiny")
     table = store.read(Path(npz))
     assert table.ids == ("cat.jpg",)
-    assert store.check(table, manager) == []
+    assert comparable.check(table, manager) == []
 
 
 def test_models_may_be_one_string_with_commas(call):

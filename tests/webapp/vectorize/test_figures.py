@@ -315,7 +315,7 @@ def test_the_benchmark_shows_what_was_measured_and_what_was_not():
 def test_whatever_a_file_is_called_no_panel_gains_a_tag(name):
     plain, hostile = table(2, ids=("x", "y")), table(2, ids=(name, name + "2"))
 
-    def fragments(made: VectorTable, own: str) -> list[str]:
+    def shown(made: VectorTable, own: str) -> list[str]:
         hits = by_vector(made.vectors_ND[0], made, 2)
         return [
             fragments.report_panel(made, 0, "", "en"),
@@ -326,6 +326,6 @@ def test_whatever_a_file_is_called_no_panel_gains_a_tag(name):
             panels.message_panel(own, [own]),
         ]
 
-    for quiet, loud in zip(fragments(plain, "x"), fragments(hostile, name), strict=True):
+    for quiet, loud in zip(shown(plain, "x"), shown(hostile, name), strict=True):
         assert Reader(loud).tags == Reader(quiet).tags
         assert [key for key, _ in Reader(loud).attributes] == [key for key, _ in Reader(quiet).attributes]
