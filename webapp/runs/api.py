@@ -23,8 +23,9 @@ from core.words import Common
 from webapp.kit.notices import shown
 from webapp.kit.services import Services
 from webapp.kit.uploads import Upload, Uploads
-from webapp.runs import job as comparing
-from webapp.runs.job import CHECKPOINTS, DIRECTIONS, Library, View
+from webapp.runs.job import judge, verdict_json
+from webapp.runs.library import Library
+from webapp.runs.view import CHECKPOINTS, DIRECTIONS, View, settled
 from webapp.runs.words import Says
 
 
@@ -45,17 +46,22 @@ def build(services: Services, library: Library) -> None:
         with shown(services.language(request)):
             try:
                 name, runs = _read(services, library, folder, files or [])
-                return {"folder": name, **_verdict(runs, group_by, metric, select_metric, baseline, direction, at)}
+                return {
+                    "folder": name,
+                    **_verdict(library, runs, group_by, metric, select_metric, baseline, direction, at),
+                }
             except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
                 raise gr.Error(str(error), print_exception=False) from None
 
     with gr.Row(visible=False):
         inputs = [
             gr.Textbox("", label="folder: a folder's name in the runs root; empty: what the page shows first"),
-            gr.Textbox("", label="group_by: config key, or several with commas; empty: pose_encoder or what differs"),
-            gr.Textbox("", label="metric: what is reported, e.g. test/nme; empty: the first that can be judged"),
+            gr.Textbox(
+                "", label="group_by: config key, or several with commas; empty: the experiment's own, or what differs"
+            ),
+            gr.Textbox("", label="metric: what is reported, e.g. test/acc; empty: the first that can be judged"),
             gr.Textbox("", label="select_metric: what chooses the checkpoint; empty: the val/ twin"),
-            gr.Textbox("", label="baseline: an arm; empty: mlp, or the first"),
+            gr.Textbox("", label="baseline: an arm; empty: the experiment's own, or the first"),
             gr.Textbox("auto", label="direction: auto, min or max"),
             gr.Textbox("best", label="at: best, last or a step"),
             Uploads(file_count="multiple", label="files: logs to read instead of a folder (CSV, JSONL, events, zip)"),
@@ -84,22 +90,30 @@ def _read(services: Services, library: Library, folder: str, files: list[Upload]
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return "", RunSet(found.runs, (*problems, *found.problems))
-    source = library.find(folder.strip()) if folder.strip() else library.start()
-    if source is None:
-        raise InputError(Common.there_no_runs_here(), next_step=Says.train_first_send_logs_files())
-    return source.name, library.read(source)
+    offered = library.find(folder.strip()) if folder.strip() else library.start()
+    if offered is None:
+        raise InputError(Common.there_no_runs_here(), next_step=Says.train_first())
+    return offered.name, library.read(offered)
 
 
 def _verdict(
-    runs: RunSet, group_by: str, metric: str, select_metric: str, baseline: str, direction: str, at: str
+    library: Library,
+    runs: RunSet,
+    group_by: str,
+    metric: str,
+    select_metric: str,
+    baseline: str,
+    direction: str,
+    at: str,
 ) -> dict[str, Any]:
     if not len(runs):
         lost = "; ".join(f"{problem.path}: {problem.reason}" for problem in runs.problems[:5])
-        next_step = Says.give_csv_jsonl_tensorboard_event()
-        raise InputError(Says.there_no_runs(), where=lost, next_step=next_step)
-    start, _ = comparing.settled(View(), runs.runs)
+        next_step = Says.give_logs()
+        raise InputError(Says.no_runs_in_it(), where=lost, next_step=next_step)
+    conventions = library.conventions(runs)
+    start, _ = settled(View(), runs.runs, conventions)
     if direction not in DIRECTIONS:
-        raise InputError(Says.direction_auto_min_max(), where=direction[:60])
+        raise InputError(Says.direction(), where=direction[:60])
     if at not in CHECKPOINTS and not at.strip().isdigit():
         raise InputError(Common.checkpoint_best_last_step(), where=at[:60])
     keys = tuple(key.strip() for key in group_by.split(",") if key.strip())
@@ -112,4 +126,4 @@ def _verdict(
         direction=direction,
         at=at.strip(),
     )
-    return comparing.verdict_json(comparing.judge(runs.runs, view), runs.problems)
+    return verdict_json(judge(runs.runs, view, conventions), runs.problems)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from core.runs import Report, Run
+from core.runs.report import ArmSummary
 from webapp.kit.drawing import Drawing, base_layout, literal, shorten
-from webapp.runs.figures import GREY, Arms, interval_text
+from webapp.runs.traces import GREY, Arms, interval_text
 from webapp.text import Language, say
 
 
@@ -164,8 +165,11 @@ def scatter(
     ends = [arm.interval or (arm.mean, arm.mean) for arm in arms]
     x_range = _padded(min(x), max(x), 0.18)
     y_range = _padded(min(low for low, _ in ends), max(high for _, high in ends), 0.14)
-    names = [shorten(arm.arm, 24) for arm in arms]
-    places = label_places(x, y, names, x_range, y_range, ends)
+    points = [
+        _Point(arm, literal(shorten(arm.arm, 24)), cost_value, number in front, colours.get(arm.arm, GREY))
+        for number, (arm, cost_value) in enumerate(zip(arms, x, strict=True))
+    ]
+    places = label_places(x, y, [shorten(arm.arm, 24) for arm in arms], x_range, y_range, ends)
     traces: list[Any] = [
         go.Scatter(
             x=[x[point] for point in front],
@@ -176,35 +180,7 @@ def scatter(
             hoverinfo="skip",
         )
     ]
-    for number, arm in enumerate(arms):
-        low, high = ends[number]
-        name = literal(names[number])
-        colour = colours.get(arm.arm, GREY)
-        hollow = {"color": "rgba(0,0,0,0)", "line": {"color": colour, "width": 2}, "size": 10}
-        traces.append(
-            go.Scatter(
-                x=[x[number]],
-                y=[y[number]],
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [high - arm.mean],
-                    "arrayminus": [arm.mean - low],
-                    "color": colour,
-                    "thickness": 1.2,
-                    "width": 3,
-                },
-                mode="markers+text" if places[number] else "markers",
-                text=[name],
-                textposition=places[number] or None,
-                marker={"color": colour, "size": 11} if number in front else hollow,
-                name=name,
-                showlegend=False,
-                hovertemplate=f"{name}<br>{literal(report.metric)} %{{y:.4~g}}{interval_text(low, high)}"
-                f"<br>{literal(cost_text(cost, x[number]))}<extra></extra>",
-                cliponaxis=False,
-            )
-        )
+    traces += [_point_trace(point, place, report.metric, cost) for point, place in zip(points, places, strict=True)]
     better = say(language, "runs_lower_better" if lower else "runs_higher_better")
     y_title = literal(f"{shorten(report.metric, 30)}, {better}")
     layout = base_layout(
@@ -220,6 +196,48 @@ def scatter(
     )
     description = say(language, "runs_scatter_description", metric=report.metric)
     return Drawing(go.Figure(traces, layout), view=f"{report.metric}|{cost}", description=description)
+
+
+@dataclass(frozen=True)
+class _Point:
+    """An arm in the scatter; `name` is fit for a chart."""
+
+    arm: ArmSummary
+    name: str
+    cost: float
+    on_front: bool
+    colour: str
+
+
+def _point_trace(point: _Point, label_place: str, metric: str, cost: str) -> Any:
+    """The arm's mean with its interval, and its name where there is room for it."""
+    import plotly.graph_objects as go
+
+    mean = point.arm.mean
+    low, high = point.arm.interval or (mean, mean)
+    hollow = {"color": "rgba(0,0,0,0)", "line": {"color": point.colour, "width": 2}, "size": 10}
+    return go.Scatter(
+        x=[point.cost],
+        y=[mean],
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [high - mean],
+            "arrayminus": [mean - low],
+            "color": point.colour,
+            "thickness": 1.2,
+            "width": 3,
+        },
+        mode="markers+text" if label_place else "markers",
+        text=[point.name],
+        textposition=label_place or None,
+        marker={"color": point.colour, "size": 11} if point.on_front else hollow,
+        name=point.name,
+        showlegend=False,
+        hovertemplate=f"{point.name}<br>{literal(metric)} %{{y:.4~g}}{interval_text(low, high)}"
+        f"<br>{literal(cost_text(cost, point.cost))}<extra></extra>",
+        cliponaxis=False,
+    )
 
 
 def _padded(low: float, high: float, share: float) -> list[float]:

@@ -1,76 +1,22 @@
-"""Runs → curves. Pure functions; colours follow the arms, everywhere the same."""
+"""Runs → curves. Pure functions; colours follow the arms, everywhere the same. How one metric is drawn: `traces.py`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from core.runs import Band, Run, Series, band, downsample_around
-from webapp.kit.drawing import COLOURS, Drawing, base_layout, literal, shorten
+from core.runs import Run
+from webapp.kit.drawing import Drawing, base_layout, literal, shorten
+from webapp.runs.traces import GREY, Arms, CurveStyle, axis_of, band_traces, marks, run_traces
 from webapp.text import Language, say
 
 if TYPE_CHECKING:
-    from webapp.runs.job import View
+    from webapp.runs.view import View
 
-POINTS_IN_ALL = 60_000
-"""Points of one drawing; each curve gets its share."""
-MOST_POINTS, FEWEST_POINTS = 1_500, 60
 UNIFIED_HOVER_LIMIT = 12
 """Above so many curves one hover text for all of them would cover the chart; then each answers for itself."""
-MARKS_LIMIT = 200
-GREY = "#94a3b8"
-DASHES = ("solid", "dash", "dot", "dashdot")
-"""When there are more arms than colours, the colours come again in another line."""
-
-Arms = Mapping[str, str]
-"""Run id → arm."""
-
-
-def colours_of(arms: Arms) -> dict[str, str]:
-    """Each arm's colour, by order of appearance, so that it stays when others are filtered out."""
-    labels = list(dict.fromkeys(arms.values()))
-    return {label: COLOURS[number % len(COLOURS)] for number, label in enumerate(labels)}
-
-
-def dash_of(arm: str, colours: Mapping[str, str]) -> str:
-    """The line of an arm in a chart: solid for as many arms as there are colours."""
-    place = list(colours).index(arm) if arm in colours else 0
-    return DASHES[place // len(COLOURS) % len(DASHES)]
-
-
-# ------------------------------------------------------------------ curves
-
-
-def smoothed(value_N: np.ndarray, weight: float) -> np.ndarray:
-    """Exponential moving average without its bias towards the first value; what is not finite stays and is passed over.
-
-    `s = w·s + (1 − w)·v`, divided by `1 − wⁿ` (Kingma & Ba, arXiv:1412.6980, section 3).
-    """
-    from scipy.signal import lfilter
-
-    finite_N = np.isfinite(value_N)
-    values = value_N[finite_N]
-    if weight <= 0 or not len(values):
-        return value_N
-    average = lfilter([1 - weight], [1, -weight], values)
-    result = value_N.astype(np.float64, copy=True)
-    result[finite_N] = average / (1 - weight ** np.arange(1, len(values) + 1))
-    return result
-
-
-def axis_of(run: Run, series: Series, x: str) -> np.ndarray | None:
-    """The values of `x` (step, epoch, time in seconds since the run's start, wall: unix milliseconds), or None."""
-    if x == "step":
-        return series.step.astype(np.float64)
-    if x == "epoch":
-        return series.epoch
-    if series.time_s is None or (x == "wall" and run.started_unix_s is None):
-        return None
-    return series.time_s if x == "time" else (series.time_s + (run.started_unix_s or 0.0)) * 1000.0
 
 
 @dataclass(frozen=True)
@@ -111,52 +57,67 @@ def curves(
     # Zoom stays while these stay: refreshing, smoothing, ticking runs on and off do not move the window.
     name = "|".join([view.folder, view.x, *view.log, *metrics])
     x_range = (zoom.low, zoom.high) if zoom is not None and zoom.view == name else None
-    by_run = view.draw == "runs" or view.x == "wall"
-    notes: list[str] = []
-    if view.x == "wall" and view.draw == "bands":
-        notes.append(say(language, "runs_note_wall"))
-    traces: list[Any] = []
-    coverages: dict[str, float] = {}
-    log_left_out = without_axis = 0
+    chart = _Chart(view, language)
     for row, metric in enumerate(metrics):
-        drawn = [(run, run.metrics[metric]) for run in shown if metric in run.metrics]
-        drawn = [(run, series) for run, series in drawn if len(series)]
-        lacking = [run for run, series in drawn if axis_of(run, series, view.x) is None]
-        without_axis = max(without_axis, len(lacking))
-        drawn = [(run, series) for run, series in drawn if axis_of(run, series, view.x) is not None]
-        if "y" in view.log:
-            log_left_out += sum(int((series.value <= 0).sum()) for _, series in drawn)
-        style = _Style(row, view, colours, len(drawn) * len(metrics), x_range)
-        if by_run:
-            for run, series in drawn:
-                traces += _run_traces(run, series, arms[run.id], style, language)
-        else:
-            for arm in dict.fromkeys(arms[run.id] for run, _ in drawn):
-                of_arm = [run for run, _ in drawn if arms[run.id] == arm]
-                new, coverage = _band_traces(of_arm, metric, arm, style)
-                traces += new
-                if math.isfinite(coverage):
-                    coverages[arm] = coverage
-        traces += _marks(drawn, metric, arms, style, language)
-    if without_axis:
-        notes.append(say(language, "runs_note_no_axis", count=without_axis, axis=say(language, f"runs_x_{view.x}")))
-    if log_left_out:
-        notes.append(say(language, "runs_note_log", count=log_left_out))
-    if coverages:
-        key = "runs_note_bootstrap" if view.interval == "bootstrap" else "runs_note_t"
-        worst = min(coverages.values())
-        notes.append(say(language, key, coverage=f"{worst:.0%}"))
-    if not traces:
-        return Curves(say(language, "runs_no_curves"), tuple(notes))
+        chart.add_row(metric, shown, arms, CurveStyle(row, view, colours, len(metrics), x_range))
+    notes = tuple(chart.notes())
+    if not chart.traces:
+        return Curves(say(language, "runs_no_curves"), notes)
 
-    _name_once(traces)
-    unified = len(traces) <= UNIFIED_HOVER_LIMIT * len(metrics) or not by_run
+    _name_once(chart.traces)
+    unified = len(chart.traces) <= UNIFIED_HOVER_LIMIT * len(metrics) or not chart.by_run
     layout = _layout(metrics, view, unified, language)
     description = say(
         language, "runs_curves_description", metrics=", ".join(metrics), arms=", ".join(dict.fromkeys(arms.values()))
     )
-    drawing = Drawing(go.Figure(traces, layout), view=name, description=description, refines=True, x_range=x_range)
-    return Curves(drawing, tuple(notes))
+    drawing = Drawing(
+        go.Figure(chart.traces, layout), view=name, description=description, refines=True, x_range=x_range
+    )
+    return Curves(drawing, notes)
+
+
+class _Chart:
+    """The traces of a drawing while they are gathered, and what has to be said about them."""
+
+    def __init__(self, view: View, language: Language) -> None:
+        self.traces: list[Any] = []
+        self.by_run = view.draw == "runs" or view.x == "wall"
+        self._view = view
+        self._language = language
+        self._coverages: list[float] = []
+        self._log_left_out = 0
+        self._without_axis = 0
+
+    def add_row(self, metric: str, runs: Sequence[Run], arms: Arms, style: CurveStyle) -> None:
+        there = [(run, run.metrics[metric]) for run in runs if metric in run.metrics and len(run.metrics[metric])]
+        drawn = [(run, series) for run, series in there if axis_of(run, series, self._view.x) is not None]
+        self._without_axis = max(self._without_axis, len(there) - len(drawn))
+        if "y" in self._view.log:
+            self._log_left_out += sum(int((series.value <= 0).sum()) for _, series in drawn)
+        style = replace(style, curves=len(drawn) * style.curves)
+        if self.by_run:
+            for run, series in drawn:
+                self.traces += run_traces(run, series, arms[run.id], style)
+        else:
+            for arm in dict.fromkeys(arms[run.id] for run, _ in drawn):
+                of_arm = [run for run, _ in drawn if arms[run.id] == arm]
+                new, coverage = band_traces(of_arm, metric, arm, style)
+                self.traces += new
+                self._coverages += [coverage] if math.isfinite(coverage) else []
+        self.traces += marks(drawn, metric, arms, style, self._language)
+
+    def notes(self) -> Iterator[str]:
+        language, view = self._language, self._view
+        if view.x == "wall" and view.draw == "bands":
+            yield say(language, "runs_note_wall")
+        if self._without_axis:
+            axis = say(language, f"runs_x_{view.x}")
+            yield say(language, "runs_note_no_axis", count=self._without_axis, axis=axis)
+        if self._log_left_out:
+            yield say(language, "runs_note_log", count=self._log_left_out)
+        if self._coverages:
+            key = "runs_note_bootstrap" if view.interval == "bootstrap" else "runs_note_t"
+            yield say(language, key, coverage=f"{min(self._coverages):.0%}")
 
 
 def _name_once(traces: Sequence[Any]) -> None:
@@ -216,178 +177,3 @@ def _layout(metrics: Sequence[str], view: View, unified: bool, language: Languag
             }
         )
     return layout
-
-
-@dataclass(frozen=True)
-class _Style:
-    """Where and how the curves of one metric are drawn."""
-
-    row: int
-    view: View
-    colours: Mapping[str, str]
-    curves: int
-    x_range: tuple[float, float] | None
-
-    @property
-    def points(self) -> int:
-        return int(np.clip(POINTS_IN_ALL / max(self.curves, 1), FEWEST_POINTS, MOST_POINTS))
-
-    def trace(self, **parts: Any) -> Any:
-        import plotly.graph_objects as go
-
-        return go.Scatter(xaxis="x", yaxis=f"y{self.row + 1}" if self.row else "y", **parts)
-
-    @property
-    def log_x(self) -> bool:
-        return "x" in self.view.log and self.view.x != "wall"
-
-    def kept(self, x_N: np.ndarray, y_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What is drawn of a curve: in order, without what a logarithm cannot take, no more points than can be seen."""
-        usable_N = np.isfinite(x_N) & ((x_N > 0) if self.log_x else True)
-        x, y = x_N[usable_N], y_N[usable_N]
-        order = np.argsort(x, kind="stable")
-        x, y = x[order], np.where(np.isfinite(y[order]), y[order], np.nan)
-        if "y" in self.view.log:
-            y = np.where(y > 0, y, np.nan)
-        picked = downsample_around(x, y, self.points, self.x_range, log_x=self.log_x)
-        return x[picked], y[picked]
-
-    def band(self, runs: Sequence[Run], metric: str, interval: str) -> Band:
-        return band(runs, metric, x=self.view.x, interval=interval, x_range=self.x_range, log_x=self.log_x)
-
-
-def _run_traces(run: Run, series: Series, arm: str, style: _Style, language: Language) -> list[Any]:
-    colour = style.colours.get(arm, GREY)
-    axis = axis_of(run, series, style.view.x)
-    assert axis is not None, "the caller has left such runs out"
-    common = {"mode": "lines", "legendgroup": arm, "connectgaps": False}
-    traces = []
-    if style.view.smooth > 0:
-        x, y = style.kept(axis, series.value)
-        faint = {"color": colour, "width": 1}
-        traces.append(style.trace(x=x, y=y, line=faint, opacity=0.22, hoverinfo="skip", name=literal(arm), **common))
-    x, y = style.kept(axis, smoothed(series.value, style.view.smooth))
-    name = literal(shorten(run.name, 32))
-    traces.append(
-        style.trace(
-            x=x,
-            y=y,
-            line={"color": colour, "width": 1.4, "dash": dash_of(arm, style.colours)},
-            opacity=0.9,
-            name=literal(shorten(arm, 32)),
-            hovertemplate=f"{name}: %{{y:.4~g}}<extra></extra>",
-            **common,
-        )
-    )
-    if len(x) == 1:
-        traces[-1].update(mode="lines+markers")
-    return traces
-
-
-def _band_traces(runs: Sequence[Run], metric: str, arm: str, style: _Style) -> tuple[list[Any], float]:
-    """Mean and interval of one arm; the mean before smoothing stays to be seen, faintly."""
-    view = style.view
-    colour = style.colours.get(arm, GREY)
-    # Each run is smoothed before they are averaged: the band is then an interval of the curve that is drawn.
-    smooth = [_smooth_run(run, metric, view.smooth) for run in runs] if view.smooth > 0 else runs
-    drawn = style.band(smooth, metric, view.interval)
-    if not len(drawn.x_S):
-        return [], math.nan
-    name = literal(shorten(arm, 32))
-    common = {"legendgroup": arm, "name": name}
-    traces = []
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    usable = np.isfinite(drawn.low_S) & np.isfinite(drawn.high_S)
-    low_S = drawn.low_S
-    if "y" in view.log:
-        usable &= drawn.high_S > 0
-        low_S = np.maximum(low_S, np.nanmin(np.where(drawn.mean_S > 0, drawn.mean_S, np.nan), initial=1.0) * 1e-2)
-    for start, stop in _stretches(usable):
-        x = drawn.x_S[start:stop]
-        traces.append(
-            style.trace(
-                x=np.concatenate([x, x[::-1]]),
-                y=np.concatenate([drawn.high_S[start:stop], low_S[start:stop][::-1]]),
-                mode="lines",
-                fill="toself",
-                fillcolor=f"rgba({red},{green},{blue},0.16)",
-                line={"width": 0, "color": colour},
-                hoverinfo="skip",
-                **common,
-            )
-        )
-    if view.smooth > 0:
-        raw = style.band(runs, metric, "t")  # only its mean is drawn
-        x, y = style.kept(raw.x_S, raw.mean_S)
-        faint = {"color": colour, "width": 1}
-        traces.append(style.trace(x=x, y=y, mode="lines", line=faint, opacity=0.3, hoverinfo="skip", **common))
-    x, y = style.kept(drawn.x_S, drawn.mean_S)
-    spread = {float(at): (low, high) for at, low, high in zip(drawn.x_S, drawn.low_S, drawn.high_S, strict=True)}
-    about = [interval_text(*spread[float(at)]) for at in x]
-    hover = f"{name}: %{{y:.4~g}}%{{customdata}}<extra></extra>"
-    line = {"color": colour, "width": 2, "dash": dash_of(arm, style.colours)}
-    mode = "lines+markers" if len(x) == 1 else "lines"
-    traces.append(style.trace(x=x, y=y, mode=mode, line=line, customdata=about, hovertemplate=hover, **common))
-    return traces, drawn.coverage
-
-
-def interval_text(low: float, high: float) -> str:
-    """Both ends of an interval for a hover text; empty where there is none."""
-    return f" ({low:.4g} – {high:.4g})" if math.isfinite(low) and math.isfinite(high) else ""
-
-
-def _smooth_run(run: Run, metric: str, weight: float) -> Run:
-    series = run.metrics[metric]
-    return replace(run, metrics={metric: replace(series, value=smoothed(series.value, weight))})
-
-
-def _stretches(usable_S: np.ndarray) -> list[tuple[int, int]]:
-    """Where True begins and ends, each as a slice's bounds."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], usable_S, [False]]).astype(np.int8)))
-    return [(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def _marks(
-    drawn: Sequence[tuple[Run, Series]], metric: str, arms: Arms, style: _Style, language: Language
-) -> list[Any]:
-    """A cross where a run is NaN or infinite, at the height of its last finite value."""
-    traces = []
-    left = MARKS_LIMIT
-    for run, series in drawn:
-        bad = np.flatnonzero(series.not_finite_N)[:left]
-        axis = axis_of(run, series, style.view.x)
-        if not len(bad) or axis is None:
-            continue
-        left -= len(bad)
-        finite = np.flatnonzero(np.isfinite(series.value))
-        before = np.searchsorted(finite, bad) - 1
-        height = series.value[finite[np.maximum(before, 0)]] if len(finite) else np.zeros(len(bad))
-        words = [
-            say(
-                language,
-                "runs_not_finite",
-                run=run.name,
-                value=_number_word(series.value[at]),
-                step=int(series.step[at]),
-            )
-            for at in bad
-        ]
-        traces.append(
-            style.trace(
-                x=axis[bad],
-                y=height,
-                mode="markers",
-                marker={"symbol": "x", "size": 8, "color": style.colours.get(arms[run.id], GREY)},
-                hovertext=[literal(word) for word in words],
-                hoverinfo="text",
-                legendgroup=arms[run.id],
-                name=literal(metric),
-            )
-        )
-        if left <= 0:
-            break
-    return traces
-
-
-def _number_word(value: float) -> str:
-    return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"

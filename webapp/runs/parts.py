@@ -1,6 +1,6 @@
 """The Runs tab's own components: the bar (live, link), the table of runs, and the buttons that save.
 
-Their scripts are in `static/runs.js`."""
+Their scripts are in `script.js`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-/* The Runs tab's own parts, for webapp/tabs/runs.py. Everything is built from text nodes.
+/* The Runs tab's own parts, for parts.py. Everything is built from text nodes.
  *
  *   bar(element, props, trigger, watch)     live or paused, and the link to this view
  *   table(element, props, trigger, watch)   the runs: sorted by a click on a heading, ticked to take part
@@ -12,11 +12,7 @@
   "use strict";
   if (window.WorkbenchRuns) return;
 
-  function make(tag, properties = {}, ...children) {
-    const node = Object.assign(document.createElement(tag), properties);
-    node.append(...children);
-    return node;
-  }
+  const { make } = window.WorkbenchKit;
 
   // ------------------------------------------------------------------ live, and the link
 
@@ -190,12 +186,10 @@
 
   // ------------------------------------------------------------------ to take away
 
-  function download(blob, name) {
-    const link = make("a", { href: URL.createObjectURL(blob), download: name });
-    document.body.append(link);
-    link.click();
-    link.remove();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  function save(blob, name) {
+    const url = URL.createObjectURL(blob);
+    window.WorkbenchKit.download(url, name);
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
   }
 
   /** The chart on white, in dark ink, as paper wants it, whatever the page wears. */
@@ -238,11 +232,11 @@
           `<!doctype html><html lang="en"><meta charset="utf-8"><title>${name}</title><body style="margin:0">` +
           `<div id="chart" style="width:100vw;height:100vh"></div><script>${script}</script>` +
           `<script>const {data, layout} = ${json}; Plotly.newPlot("chart", data, layout, ${config});</script>`;
-        download(new Blob([page], { type: "text/html" }), `${name}.html`);
+        save(new Blob([page], { type: "text/html" }), `${name}.html`);
       } else {
         const scale = kind === "png" ? 2 : 1;
         const url = await window.Plotly.toImage(figure, { format: kind, ...size, scale });
-        download(await (await fetch(url)).blob(), `${name}.${kind}`);
+        save(await (await fetch(url)).blob(), `${name}.${kind}`);
       }
     });
   }

@@ -1,7 +1,6 @@
 """The words of the Runs tab, both languages side by side. Keys begin with their section."""
 
 from core.messages import Template, Vocabulary
-from core.runs.report import METHOD
 from webapp.text import register
 
 register(
@@ -10,14 +9,6 @@ register(
         # ---- what to look at
         "runs_folder": ("Experiment or folder", "实验或文件夹"),
         "runs_committed": ("{name} (comes with the project)", "{name}（项目自带）"),
-        "runs_preset_pose": ("Pose: MLP versus CLIP", "姿态：MLP 与 CLIP"),
-        "runs_preset_pose_better": ("Pose: MLP versus finer CLIP", "姿态：MLP 与更精细的 CLIP"),
-        "runs_preset_pose_words": ("Pose: CLIP's meaning, or 45 codes?", "姿态：是 CLIP 的语义，还是 45 个编码？"),
-        "runs_preset_pose_all": ("Pose: all encoders", "姿态：全部编码器"),
-        "runs_preset_reid": ("ReID: baseline versus multi-scale", "ReID：基线与多尺度"),
-        "runs_preset_reid_all": ("ReID: all plans and their control", "ReID：全部方案与对照"),
-        "runs_preset_bifusion": ("BiFusion: stability", "BiFusion：稳定性"),
-        "runs_preset_bifusion_all": ("BiFusion: all arms", "BiFusion：全部组"),
         "runs_upload": ("Your own logs …", "上传日志…"),
         "runs_uploaded": ("Your upload (only you see it)", "您上传的日志（仅您可见）"),
         "runs_upload_took": (
@@ -115,10 +106,6 @@ register(
             "about {count} more seeds would show a difference of this size",
             "再加约 {count} 个种子，才可能证实这样大小的差异",
         ),
-        "runs_refused_reason": (
-            "{pairs}; at least {least} are needed.",
-            "只有{pairs}；至少需要 {least} 对，否则任何结果都达不到 p < 0.05。",
-        ),
         "runs_verdict_one_arm": (
             "There is one arm only ({arm}): nothing to compare it with. Choose another key to compare by.",
             "只有一组（{arm}），无可比较。请换一个分组键。",
@@ -145,13 +132,6 @@ register(
         "runs_doubts": ("To keep in mind ({count})", "注意事项（{count}）"),
         "runs_excluded": ("Not counted, or not fully ({count})", "未计入或未完全计入（{count}）"),
         "runs_and_more": ("and {count} more", "另有 {count} 项"),
-        "runs_method_text": (
-            METHOD,
-            "按种子配对。p 值来自配对差均值的双侧置换检验（对数较少时为精确检验，较多时随机翻转符号），"
-            "并在各组间做 Holm 校正。区间为配对差的 95% Student t 区间。"
-            "“可发现的最小差异”指在最严格的 Holm 水平下，配对 t 检验能以 0.8 的功效发现的差异；"
-            "仅 6 对时置换检验约有 63% 的机会发现它，7 对及以上为 77% 或更高。",
-        ),
         "runs_column_against": ("against {baseline}", "对比 {baseline}"),
         "runs_column_verdict": ("verdict", "结论"),
         "runs_column_difference": ("difference", "差值"),
@@ -226,8 +206,8 @@ register(
         "runs_table": ("Runs", "训练列表"),
         "runs_search": ("Search", "搜索"),
         "runs_search_placeholder": (
-            "pose_encoder=mlp|clip  lr<0.01  seed!=3  -failed",
-            "pose_encoder=mlp|clip  lr<0.01  seed!=3  -failed",
+            "optimizer=adam|sgd  lr<0.01  seed!=3  -failed",
+            "optimizer=adam|sgd  lr<0.01  seed!=3  -failed",
         ),
         "runs_search_none": ("No run fits the search.", "没有符合搜索的训练。"),
         "runs_tick_all": ("Tick all or none", "全选或全不选"),
@@ -252,13 +232,12 @@ register(
 class Says(Vocabulary, package="page.runs"):
     """Errors."""
 
-    give_csv_jsonl_tensorboard_event = Template(
+    give_logs = Template(
         "Give CSV, JSONL, TensorBoard event files, or a zip of them.",
         "支持 CSV、JSONL、TensorBoard 事件文件，或其 zip。",
     )
-    there_no_runs = Template("There are no runs in it.", "其中没有训练记录。")
-    direction_auto_min_max = Template("A direction is auto, min or max.", "方向须为 auto、min 或 max。")
-    train_first_send_logs_files = Template(
-        "Train first, or send logs as `files`.", "请先训练，或通过 `files` 提交日志。"
-    )
+    no_runs_in_it = Template("There are no runs in it.", "其中没有训练记录。")
+    direction = Template("A direction is auto, min or max.", "方向须为 auto、min 或 max。")
+    train_first = Template("Train first, or send logs as `files`.", "请先训练，或通过 `files` 提交日志。")
     folders_here = Template("Folders here: {names}.", "现有文件夹：{names}。")
+    none_yet = Template("none yet", "尚无")

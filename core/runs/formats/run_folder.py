@@ -50,22 +50,25 @@ class Place:
 
 def places_of(tree: Tree, folder: str, logs: list[Log], companions: dict[str, str]) -> Iterator[Place]:
     """Which of a folder's logs make up one run, and which stand alone."""
-    for log in logs:
-        if isinstance(log[0], DatabaseFormat):
-            yield Place(log[1], tree, [log], is_folder=False)
-    following = [log for log in logs if isinstance(log[0], LogFormat) and log[0].follows_on]
-    tables = [log for log in logs if isinstance(log[0], LogFormat) and not log[0].follows_on]
+    databases = [log for log in logs if isinstance(log[0], DatabaseFormat)]
+    following = [log for log in logs if _follows_on(log)]
+    tables = [log for log in logs if log not in databases and log not in following]
     own = [log for log in tables if _makes_a_run(log)]
+    together: list[Log] = own + following or tables
+    alone = databases
     if not own and not companions:  # event files tell nothing about a table beside them
-        for log in tables:
-            yield Place(log[1], tree, [log], is_folder=False)
-        if following:
-            yield Place(folder or ".", tree, following)
-    elif own or following or tables or "status" in companions:
-        taken = own + following or tables
-        others = [_name(path) for log_format, path in tables if (log_format, path) not in taken]
-        notes = [Says.not_read_as_logs(names=listed([clean_text(name, 60) for name in others], 5))] if others else []
-        yield Place(folder or ".", tree, taken, companions, notes)
+        together = following
+        alone = databases + tables
+    for log in alone:
+        yield Place(log[1], tree, [log], is_folder=False)
+    if together or "status" in companions:
+        others = [clean_text(_name(log[1]), 60) for log in tables if log not in [*together, *alone]]
+        notes: list[Message] = [Says.not_read_as_logs(names=listed(others, 5))] if others else []
+        yield Place(folder or ".", tree, together, companions, notes)
+
+
+def _follows_on(log: Log) -> bool:
+    return isinstance(log[0], LogFormat) and log[0].follows_on
 
 
 def _makes_a_run(log: Log) -> bool:
@@ -78,8 +81,9 @@ def _name(path: str) -> str:
 
 def is_hparams_of(place: Place, parent: Place) -> bool:
     """Whether a folder of event files is what `add_hparams` left beside those of its parent."""
-    both = [[isinstance(one, LogFormat) and one.follows_on for one, _ in each.logs] for each in (place, parent)]
-    return bool(both[0]) and all(both[0]) and any(both[1]) and bool(_MOMENT.fullmatch(_name(place.path)))
+    only_events = bool(place.logs) and all(_follows_on(log) for log in place.logs)
+    beside_events = any(_follows_on(log) for log in parent.logs)
+    return only_events and beside_events and bool(_MOMENT.fullmatch(_name(place.path)))
 
 
 # ------------------------------------------------------------------------------------------------------- small files

@@ -8,6 +8,8 @@ import io
 import json
 import math
 import re
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,17 +19,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.runs import Run, RunSet, Series, read_runs
+from core.runs import Report, Run, RunSet, Series, read_runs
 from core.runs.checkpoint import direction_of
+from core.runs.conventions import Question, read_conventions
 from core.settings import Settings
 from webapp.kit.drawing import Drawing
 from webapp.runs import costs as run_costs
-from webapp.runs import figures, panels
-from webapp.runs import job as comparing
-from webapp.runs.job import Library, View
+from webapp.runs import figures, job, panels, traces, verdict
+from webapp.runs import view as viewing
+from webapp.runs.library import Library, questions_of
 from webapp.runs.table_files import table_text
-from webapp.text import say
+from webapp.runs.view import View, view_of_question
 
+RESULTS_DIR = Settings().results_dir
+POSES = read_conventions(RESULTS_DIR / "pose_encoder")
+assert POSES is not None
+QUESTIONS = [
+    (folder.name, question)
+    for folder in sorted(RESULTS_DIR.iterdir())
+    if folder.is_dir()
+    for question in read_conventions(folder).questions  # type: ignore[union-attr]
+]
 EVIL = "<img src=x onerror=alert(1)>&'\""
 STEPS = np.arange(1, 41)
 
@@ -66,13 +78,17 @@ def experiment(seeds: int = 8, **other: float) -> list[Run]:
 
 
 def view_of(runs: list[Run], **choices: object) -> View:
-    return comparing.settled(View(**choices), runs)[0]  # type: ignore[arg-type]
+    return viewing.settled(View(**choices), runs, POSES)[0]  # type: ignore[arg-type]
+
+
+def judge(runs: Sequence[Run], view: View) -> Report:
+    return job.judge(runs, view, POSES)
 
 
 def card(runs: list[Run], language: str = "en", **choices: object) -> str:
     view = view_of(runs, **choices)
-    report = comparing.judge(comparing.taking_part(runs, view), view)
-    return panels.verdict_card(report, figures.colours_of(comparing.arms_of(runs, view.group_by)), language)
+    report = judge(job.taking_part(runs, view), view)
+    return verdict.verdict_card(report, traces.colours_of(job.arms_of(runs, view.group_by)), language)
 
 
 def plain(fragment: str) -> str:
@@ -82,8 +98,8 @@ def plain(fragment: str) -> str:
 
 def drawn(runs: list[Run], **choices: object) -> tuple[Drawing, tuple[str, ...]]:
     view = view_of(runs, **choices)
-    arms = comparing.arms_of(runs, view.group_by)
-    made = figures.curves(comparing.taking_part(runs, view), arms, figures.colours_of(arms), view, "en")
+    arms = job.arms_of(runs, view.group_by)
+    made = figures.curves(job.taking_part(runs, view), arms, traces.colours_of(arms), view, "en")
     assert isinstance(made.drawing, Drawing), made.drawing
     return made.drawing, made.notes
 
@@ -138,8 +154,8 @@ def test_names_with_html_stay_names(language: str) -> None:
 def test_better_lies_on_the_tinted_side_of_the_picture() -> None:
     runs = experiment(clip=3.5)
     view = view_of(runs)
-    report = comparing.judge(runs, view)
-    picture = panels.forest(report.comparisons[0], panels.reach_of(report), True, "en")
+    report = judge(runs, view)
+    picture = verdict.forest(report.comparisons[0], verdict.reach_of(report), True, "en")
     dot = float(re.search(r'circle cx="([\d.]+)"', picture)[1])  # type: ignore[index]
     start, width = map(float, re.search(r'class="good" x="([\d.]+)" y="0" width="([\d.]+)"', picture).groups())  # type: ignore[union-attr]
     assert start <= dot <= start + width
@@ -147,12 +163,12 @@ def test_better_lies_on_the_tinted_side_of_the_picture() -> None:
 
 def test_all_pictures_have_one_scale_and_an_arm_far_away_becomes_an_arrow() -> None:
     runs = experiment(clip=4.1, table=4.2, none=40.0)
-    report = comparing.judge(runs, view_of(runs))
-    reach = panels.reach_of(report)
+    report = judge(runs, view_of(runs))
+    reach = verdict.reach_of(report)
     assert 0.2 < reach < 0.5, "set by the two that are near"
     dots = {}
     for one in report.comparisons:
-        picture = panels.forest(one, reach, True, "en")
+        picture = verdict.forest(one, reach, True, "en")
         found = re.search(r'circle cx="([\d.]+)"', picture)
         dots[one.arm] = float(found[1]) - 130 if found else None
         assert ("<path" in picture) == (one.arm == "none")
@@ -168,7 +184,7 @@ def test_too_few_seeds_for_so_many_arms_is_not_called_chance() -> None:
         assert words in shown
         assert least in shown
         assert "may be chance" not in shown
-    sentence = comparing.judge(runs, view_of(runs)).sentence(comparing.judge(runs, view_of(runs)).comparisons[0])
+    sentence = judge(runs, view_of(runs)).sentence(judge(runs, view_of(runs)).comparisons[0])
     assert "more seeds are needed before anything can be shown" in sentence
 
 
@@ -207,7 +223,7 @@ def test_a_link_brings_back_every_choice() -> None:
 @given(st.text(max_size=300))
 def test_no_link_breaks_the_page(query: str) -> None:
     view = View.from_query(query)
-    assert view.x in comparing.X_AXES
+    assert view.x in viewing.X_AXES
     assert 0 <= view.smooth <= 0.99
 
 
@@ -226,27 +242,27 @@ def test_a_hostile_link_chooses_nothing(query: str) -> None:
 def test_a_link_that_names_what_is_not_here_says_so_and_shows_the_rest() -> None:
     runs = experiment(clip=4.5)
     asked = View(metric="test/gone", group_by=("color", "pose_encoder"), baseline="cnn", hidden=("mlp-0", "zzz"))
-    view, missing = comparing.settled(asked, runs)
+    view, missing = viewing.settled(asked, runs, POSES)
     assert missing == ["color", "test/gone", "cnn"]
     assert (view.metric, view.group_by, view.baseline, view.hidden) == ("test/nme", ("pose_encoder",), "", ("mlp-0",))
 
 
 def test_pose_encoder_makes_the_arms_else_the_first_key_that_differs_and_is_no_seed() -> None:
     runs = experiment(clip=4.5)
-    assert comparing.default_group(runs) == ("pose_encoder",)
+    assert viewing.default_group(runs, POSES) == ("pose_encoder",)
     others = [
         replace(run, config={"seed": run.config["seed"], "lr": number % 2, "wd": number % 3})
         for number, run in enumerate(runs)
     ]
-    assert comparing.default_group(others) == ("lr",)
-    assert comparing.default_group([replace(run, config={"seed": 1}) for run in runs]) == ()
+    assert viewing.default_group(others, POSES) == ("lr",)
+    assert viewing.default_group([replace(run, config={"seed": 1}) for run in runs], POSES) == ()
 
 
 def test_a_metric_of_one_run_among_many_is_not_what_is_asked_about_first() -> None:
     runs = experiment(clip=4.5)
     alone = make_run("x", {"seed": 0}, 1, metrics={"test/acc_nme": Series(np.arange(1), np.ones(1))})
-    assert comparing.default_metric([alone, *runs]) == "test/nme"
-    assert comparing.default_metric([alone]) == "test/acc_nme"
+    assert viewing.default_metric([alone, *runs], POSES) == "test/nme"
+    assert viewing.default_metric([alone], POSES) == "test/acc_nme"
 
 
 @pytest.mark.parametrize(
@@ -268,17 +284,17 @@ def test_a_metric_of_one_run_among_many_is_not_what_is_asked_about_first() -> No
     ],
 )
 def test_the_search_finds(search: str, count: int) -> None:
-    assert len(comparing.matching(experiment(clip=4.5), search)) == count
+    assert len(job.matching(experiment(clip=4.5), search)) == count
 
 
 def test_the_library_offers_folders_and_never_a_path(tmp_path: Path) -> None:
     (tmp_path / "runs" / "first" / "mlp-0").mkdir(parents=True)
     (tmp_path / "runs" / "first" / "mlp-0" / "metrics.jsonl").write_text('{"step": 1, "val/nme": 2}\n')
     (tmp_path / "results" / "sample_x" / "a").mkdir(parents=True)
-    library = Library(Settings(runs_dir=tmp_path / "runs"), tmp_path / "results")
-    names = [source.name for source in library.sources()]
+    library = Library(Settings(runs_dir=tmp_path / "runs", results_dir=tmp_path / "results"))
+    names = [source.name for source in library.folders()]
     assert names == ["runs", "first", "sample_x"]
-    assert all(str(tmp_path) not in source.id for source in library.sources())
+    assert all(str(tmp_path) not in source.id for source in library.folders())
     for bad in ("../results", str(tmp_path), "runs.zzz", "first/..", ""):
         with pytest.raises(InputError):
             library.find(bad)
@@ -288,15 +304,16 @@ def test_the_library_offers_folders_and_never_a_path(tmp_path: Path) -> None:
 def test_a_folder_with_nothing_but_its_description_asks_no_question(tmp_path: Path) -> None:
     (tmp_path / "results" / "reid").mkdir(parents=True)
     (tmp_path / "results" / "reid" / "README.md").write_text("# Results will stand here")
-    library = Library(Settings(runs_dir=tmp_path / "runs"), tmp_path / "results")
-    assert library.sources() == []
+    shutil.copy(RESULTS_DIR / "reid" / "questions.json", tmp_path / "results" / "reid")
+    library = Library(Settings(runs_dir=tmp_path / "runs", results_dir=tmp_path / "results"))
+    assert library.folders() == []
     (tmp_path / "results" / "reid" / "plan1-0").mkdir()
-    assert [preset.id for preset, _ in comparing.presets_of(library.sources())] == ["reid", "reid_all"]
+    assert [question.id for question, _ in questions_of(library.folders())] == ["reid", "reid_all"]
 
 
 def test_without_any_folder_there_is_nothing_to_start_with(tmp_path: Path) -> None:
-    library = Library(Settings(runs_dir=tmp_path / "none"), tmp_path / "nothing")
-    assert library.sources() == []
+    library = Library(Settings(runs_dir=tmp_path / "none", results_dir=tmp_path / "nothing"))
+    assert library.folders() == []
     assert library.start() is None
     assert "RunRecorder" in panels.empty_panel("zh")
 
@@ -305,7 +322,7 @@ def test_own_runs_come_before_the_committed_ones_and_the_sample_comes_last(tmp_p
     for name in ("sample_pose", "pose_encoder"):
         (tmp_path / "results" / name / "a").mkdir(parents=True)
         (tmp_path / "results" / name / "a" / "metrics.jsonl").write_text('{"step": 1, "val/nme": 2}\n')
-    library = Library(Settings(runs_dir=tmp_path / "runs"), tmp_path / "results")
+    library = Library(Settings(runs_dir=tmp_path / "runs", results_dir=tmp_path / "results"))
     assert library.start().name == "pose_encoder"  # type: ignore[union-attr]
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     (tmp_path / "runs" / "mine" / "metrics.jsonl").write_text('{"step": 1, "val/nme": 2}\n')
@@ -320,32 +337,35 @@ def test_what_the_first_start_shows_is_there_and_judged(tmp_path: Path) -> None:
     found = library.read(source)
     assert not found.problems
     assert all(run.status == "finished" for run in found)
-    asked = [preset.view(source, found.runs) for preset, _ in comparing.presets_of([source])] or [View()]
-    view, missing = comparing.settled(asked[0], found.runs)
+    questions = [question for question, _ in questions_of([source])]
+    asked = view_of_question(questions[0], source.id, found.runs)
+    view, missing = viewing.settled(asked, found.runs, POSES)
     assert missing == []
-    report = comparing.judge(comparing.taking_part(found.runs, view), view)
+    report = judge(job.taking_part(found.runs, view), view)
     assert (view.group_by, view.metric, report.baseline) == (("pose_encoder",), "test/nme", "mlp")
     assert report.comparisons
     assert all(one.pairs >= 6 and not one.out_of_reach for one in report.comparisons)
-    told = comparing.judge(comparing.matching(found.runs, "pose_encoder=mlp|none"), replace(view, search=""))
+    told = judge(job.matching(found.runs, "pose_encoder=mlp|none"), replace(view, search=""))
     assert told.comparisons[0].verdict == "worse", "a network that is not told the pose"
 
 
-@pytest.mark.parametrize("preset", comparing.PRESETS, ids=lambda preset: preset.id)
+@pytest.mark.parametrize(("folder", "question"), QUESTIONS, ids=[question.id for _, question in QUESTIONS])
 def test_a_question_about_committed_results_can_be_answered_by_their_seeds(
-    preset: comparing.Preset, tmp_path: Path
+    folder: str, question: Question, tmp_path: Path
 ) -> None:
     """Eight seeds and ten arms: no adjusted p-value could be below 0.078, and everything was "not shown"."""
     library = Library(Settings(runs_dir=tmp_path))
-    source = next((one for one in library.sources() if one.committed and one.name == preset.folder), None)
-    runs = library.read(source).runs if source else ()
-    if source is None or not runs or not preset.search:
-        return  # no results of this experiment yet, or all of its arms at once, which is for looking around
-    view, missing = comparing.settled(preset.view(source, runs), runs)
+    offered = library.find(folder)
+    assert offered.committed
+    runs = library.read(offered).runs
+    assert runs
+    conventions = library.conventions(runs)
+    view, missing = viewing.settled(view_of_question(question, offered.id, runs), runs, conventions)
     assert missing == []
-    report = comparing.judge(comparing.taking_part(runs, view), view)
-    assert report.baseline in preset.baselines
-    assert not [one.arm for one in report.comparisons if one.out_of_reach]
+    report = job.judge(job.taking_part(runs, view), view, conventions)
+    assert report.baseline in question.baselines
+    if question.search:  # all arms at once are for looking around
+        assert not [one.arm for one in report.comparisons if one.out_of_reach]
 
 
 def test_a_question_is_offered_where_its_results_are_and_asks_about_its_arms_alone(tmp_path: Path) -> None:
@@ -354,27 +374,30 @@ def test_a_question_is_offered_where_its_results_are_and_asks_about_its_arms_alo
         folder.mkdir(parents=True)
         (folder / "config.json").write_text(json.dumps({"pose_encoder": arm, "seed": 0}))
         (folder / "metrics.jsonl").write_text('{"step": 1, "val/nme": 2, "test/nme": 3, "train/loss": 1}\n')
+    shutil.copy(RESULTS_DIR / "pose_encoder" / "questions.json", tmp_path / "results" / "pose_encoder")
     (tmp_path / "runs" / "reid").mkdir(parents=True)
+    shutil.copy(RESULTS_DIR / "reid" / "questions.json", tmp_path / "runs" / "reid")
     (tmp_path / "runs" / "reid" / "metrics.jsonl").write_text('{"step": 1, "test/mAP": 2}\n')
-    library = Library(Settings(runs_dir=tmp_path / "runs"), tmp_path / "results")
-    offered = comparing.presets_of(library.sources())
-    assert [preset.id for preset, _ in offered] == [*("pose", "pose_better", "pose_words", "pose_all")], (
+    library = Library(Settings(runs_dir=tmp_path / "runs", results_dir=tmp_path / "results"))
+    offered = questions_of(library.folders())
+    assert [question.id for question, _ in offered] == [*("pose", "pose_better", "pose_words", "pose_all")], (
         "a stranger's folder of that name asks nothing"
     )
-    views = {preset.id: preset.view(source, library.read(source).runs) for preset, source in offered}
+    views = {one.id: view_of_question(one, folder.id, library.read(folder).runs) for one, folder in offered}
     runs = library.read(offered[0][1]).runs
-    view, missing = comparing.settled(views["pose"], runs)
+    view, missing = viewing.settled(views["pose"], runs, POSES)
     assert missing == []
     assert (view.metric, view.baseline, view.direction) == ("test/nme", "mlp", "min")
-    assert {run.config["pose_encoder"] for run in comparing.taking_part(runs, view)} == {"mlp", "clip"}
-    assert len(comparing.taking_part(runs, views["pose_all"])) == 3
+    assert {run.config["pose_encoder"] for run in job.taking_part(runs, view)} == {"mlp", "clip"}
+    assert len(job.taking_part(runs, views["pose_all"])) == 3
 
 
-@pytest.mark.parametrize("preset", comparing.PRESETS, ids=lambda preset: preset.id)
-def test_every_question_is_worded_and_its_metric_has_the_direction_it_says(preset: comparing.Preset) -> None:
-    for language in ("en", "zh"):
-        assert say(language, f"runs_preset_{preset.id}")  # type: ignore[arg-type]
-    assert {direction_of(metric) for metric in preset.metrics} == {preset.direction}
+@pytest.mark.parametrize(("folder", "question"), QUESTIONS, ids=[question.id for _, question in QUESTIONS])
+def test_every_question_is_worded_and_its_metric_has_the_direction_it_says(folder: str, question: Question) -> None:
+    assert question.title().said("en")
+    assert question.title().said("zh") != question.title().said("en")
+    for metric in question.metrics:
+        assert direction_of(metric, conventions=read_conventions(RESULTS_DIR / folder)) == question.direction  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------ curves
@@ -383,9 +406,9 @@ def test_every_question_is_worded_and_its_metric_has_the_direction_it_says(prese
 def test_smoothing_is_the_debiased_average() -> None:
     values = np.array([4.0, 2.0, 8.0])
     weights = np.array([0.25, 0.5, 1.0])  # w = 0.5, newest last
-    assert figures.smoothed(values, 0.5)[-1] == pytest.approx((values * weights).sum() / weights.sum())
-    assert figures.smoothed(values, 0.5)[0] == 4.0, "no pull towards zero"
-    assert figures.smoothed(values, 0.0) is values
+    assert traces.smoothed(values, 0.5)[-1] == pytest.approx((values * weights).sum() / weights.sum())
+    assert traces.smoothed(values, 0.5)[0] == 4.0, "no pull towards zero"
+    assert traces.smoothed(values, 0.0) is values
 
 
 @given(
@@ -394,7 +417,7 @@ def test_smoothing_is_the_debiased_average() -> None:
 )
 def test_smoothing_stays_between_the_extremes_and_keeps_what_is_not_finite(values: list[float], weight: float) -> None:
     value_N = np.array(values)
-    result = figures.smoothed(value_N, weight)
+    result = traces.smoothed(value_N, weight)
     finite = np.isfinite(value_N)
     assert np.array_equal(np.isfinite(result), finite)
     if finite.any():
@@ -440,12 +463,12 @@ def test_a_zoom_is_drawn_from_the_full_log_with_its_extremes_and_the_rest_stays(
     ]
     for draw in ("bands", "runs"):
         view = view_of(runs, curves=("val/nme",), draw=draw)
-        arms = comparing.arms_of(runs, view.group_by)
-        whole = figures.curves(runs, arms, figures.colours_of(arms), view, "en").drawing
+        arms = job.arms_of(runs, view.group_by)
+        whole = figures.curves(runs, arms, traces.colours_of(arms), view, "en").drawing
         assert isinstance(whole, Drawing)
         assert json.loads(whole.to_json())["x_range"] is None
         zoom = figures.Zoom(whole.view, 123_400.0, 123_600.0)
-        near = figures.curves(runs, arms, figures.colours_of(arms), view, "en", zoom).drawing
+        near = figures.curves(runs, arms, traces.colours_of(arms), view, "en", zoom).drawing
         assert isinstance(near, Drawing)
         assert (near.view, near.x_range) == (whole.view, (123_400.0, 123_600.0))
         line = next(trace for trace in near.figure.data if trace.fill is None)
@@ -453,7 +476,7 @@ def test_a_zoom_is_drawn_from_the_full_log_with_its_extremes_and_the_rest_stays(
         assert set(range(123_400, 123_601)) <= set(x.tolist()), "every step that was logged"
         assert max(line.y) == 50.0
         assert (x.min(), x.max()) == (0, 199_999)
-        other = figures.curves(runs, arms, figures.colours_of(arms), view, "en", replace(zoom, view="other")).drawing
+        other = figures.curves(runs, arms, traces.colours_of(arms), view, "en", replace(zoom, view="other")).drawing
         assert isinstance(other, Drawing)
         assert other.x_range is None, "a zoom into another chart says nothing about this one"
 
@@ -463,7 +486,7 @@ def test_a_zoom_into_a_logarithmic_axis_is_refined_too() -> None:
         "m", {"pose_encoder": "a", "seed": 0}, 1, metrics={"val/nme": Series(np.arange(100_000), np.ones(100_000))}
     )
     view = view_of([run], curves=("val/nme",), draw="runs", log=("x",))
-    arms = comparing.arms_of([run], view.group_by)
+    arms = job.arms_of([run], view.group_by)
     name = figures.curves([run], arms, {}, view, "en").drawing.view  # type: ignore[union-attr]
     near = figures.curves([run], arms, {}, view, "en", figures.Zoom(name, 70_000.0, 70_100.0)).drawing
     assert set(range(70_000, 70_101)) <= set(near.figure.data[0].x.tolist())  # type: ignore[union-attr]
@@ -494,12 +517,12 @@ def test_a_long_curve_keeps_its_extremes_in_few_points() -> None:
     run = make_run("m", {"pose_encoder": "a", "seed": 0}, 1, metrics={"val/nme": Series(np.arange(200_000), values)})
     drawing, _ = drawn([run], draw="runs", curves=("val/nme",))
     line = drawing.figure.data[0]
-    assert len(line.x) <= figures.MOST_POINTS + 10
+    assert len(line.x) <= traces.MOST_POINTS + 10
     assert max(line.y) == 50.0
 
 
-@pytest.mark.parametrize("x", comparing.X_AXES)
-@pytest.mark.parametrize("draw", comparing.DRAWINGS)
+@pytest.mark.parametrize("x", viewing.X_AXES)
+@pytest.mark.parametrize("draw", viewing.DRAWINGS)
 def test_every_axis_draws_also_logarithmically(x: str, draw: str) -> None:
     drawing, _ = drawn(experiment(clip=4.5), x=x, draw=draw, log=("x", "y"), smooth=0.5)
     assert drawing.to_json()
@@ -530,7 +553,7 @@ def test_no_runs_no_curves_but_words() -> None:
 
 
 def test_cost_is_told_from_what_was_logged() -> None:
-    (cost,) = run_costs.costs(experiment(), comparing.arms_of(experiment(), ("pose_encoder",)))
+    (cost,) = run_costs.costs(experiment(), job.arms_of(experiment(), ("pose_encoder",)))
     assert (cost.runs, cost.samples_per_s, cost.parameters) == (8, 200.0, 1_000_000.0)
     assert cost.seconds_per_epoch == pytest.approx(5.0), "half a second a step, ten steps an epoch"
     assert cost.peak_memory_bytes is None
@@ -575,11 +598,9 @@ def test_the_front_beats_all_others_and_no_one_beats_the_front(
 def test_the_scatter_marks_the_front() -> None:
     runs = experiment(clip=4.5)
     view = view_of(runs)
-    arms = comparing.arms_of(runs, view.group_by)
-    report = comparing.judge(runs, view)
-    drawing = run_costs.scatter(
-        report, run_costs.costs(runs, arms), "seconds_per_epoch", figures.colours_of(arms), "en"
-    )
+    arms = job.arms_of(runs, view.group_by)
+    report = judge(runs, view)
+    drawing = run_costs.scatter(report, run_costs.costs(runs, arms), "seconds_per_epoch", traces.colours_of(arms), "en")
     assert isinstance(drawing, Drawing)
     front, mlp, clip = drawing.figure.data
     assert list(front.x) == list(mlp.x), "the same cost and better: mlp alone"
@@ -636,7 +657,9 @@ def test_the_table_of_runs_shows_only_what_differs() -> None:
     headings, rows = panels.run_rows(runs, None, "test/nme", "en")
     assert headings == ["run", "status", "pose_encoder", "seed", "test/nme", "last step"]
     assert rows[9][:4] == ["clip-1", "finished", "clip", "1"]
-    value = panels.table_value(runs, runs, ["clip-1"], None, "test/nme", {}, {}, "f", "en")
+    value = panels.table_value(
+        runs, len(runs), View(folder="f", metric="test/nme", hidden=("clip-1",)), None, {}, {}, "en"
+    )
     assert value["words"]["count"] == "15 of 16 take part"
     assert value["rows"][0]["keys"][3] == 0.0, "sorted by value, not by letters"
 
