@@ -124,9 +124,12 @@ def joined(*messages: Message) -> Message:
 
 
 def listed(names: Sequence[object], most: int) -> Message:
-    """The first `most` names, and how many more there are: `a, b and 3 more`."""
-    shown = ", ".join(map(str, names[:most]))
-    return english(shown) if len(names) <= most else Pieces.and_more(names=shown, count=len(names) - most)
+    """The first `most` names, and how many more there are: `a, b and 3 more`. They may be messages."""
+    first = list(names[:most])
+    shown = first if first and all(isinstance(name, Message) for name in first) else ", ".join(map(str, first))
+    if len(names) <= most:
+        return Pieces.english(text=shown)
+    return Pieces.and_more(names=shown, count=len(names) - most)
 
 
 def reason_of(error: BaseException) -> Message:

@@ -70,11 +70,6 @@ def find(path: Path, recursive: bool = False) -> Found:
     return _find_in_folder(path, recursive)
 
 
-def from_path(path: Path, recursive: bool = False) -> list[ImageSource]:
-    """`find(path, recursive).sources` as a list, for callers that report the rest by other means."""
-    return list(find(path, recursive).sources)
-
-
 def with_unique_ids(sources: Sequence[ImageSource]) -> tuple[list[ImageSource], list[Notice]]:
     """The same sources, later ones of the same name called `name (2)`, `name (3)` …, and a notice if that happened."""
     taken = {source.id for source in sources}

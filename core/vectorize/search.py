@@ -16,7 +16,7 @@ from ..errors import ImageRejected, InputError, Unsupported
 from ..settings import ImageLimits
 from ..types import ImageSource, Member, Notice, VectorizeRequest, VectorTable
 from ..words import Common
-from .ensemble import member_of, row_lengths
+from .ensemble import member_of, member_vectors, row_lengths
 from .words import Says
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def by_text(
     with manager.lease(member.model_id, device, dtype_here(member, manager, device), cancel) as lease:
         check_member(table, member, model_passport(lease.encoder))
         features_KD, notices = manager.text_cache.encode(lease.encoder, list(texts))
-    vectors_ND = table.vectors_ND[:, member.start : member.stop]
+    vectors_ND = member_vectors(table, member.model_id)
     return [_ranked(query_D, vectors_ND, table, k) for query_D in features_KD], notices
 
 

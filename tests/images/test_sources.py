@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.images.sources import find, from_path, with_unique_ids
+from core.images.sources import find, with_unique_ids
 from core.types import ImageSource
 
 
@@ -41,7 +42,6 @@ def test_recursive_ids_are_posix_paths_relative_to_the_folder(tree):
     ]  # fmt: skip
     assert found.left_out == ("._b.jpg", ".hidden.jpg", "no_suffix", "notes.txt", "sub/readme.md")
     assert found.not_entered == (".git/",)
-    assert from_path(tree, recursive=True) == list(found.sources)
 
 
 def test_what_is_left_out_is_counted_and_named(tree):
@@ -127,3 +127,10 @@ def test_the_number_stands_before_the_suffix():
     unique, (notice,) = with_unique_ids(sources)
     assert [source.id for source in unique] == ["a.jpg", "a (2).jpg", "a (3).jpg"]
     assert "a (2).jpg" in notice.text
+
+
+def test_what_was_passed_over_is_said_in_chinese_too(tree):
+    """On the Chinese page these lines stood there in English."""
+    left_out, not_entered = find(tree).notices
+    assert re.match(r"忽略了 \d+ 个非图片或隐藏的文件（.+）。", left_out.text.said("zh"))
+    assert re.match(r"未进入 3 个子文件夹（.+）。", not_entered.text.said("zh"))

@@ -819,58 +819,64 @@ def _lease(manager: ModelManager, models: list[str], cancel: threading.Event | N
         yield leases
 
 
-def test_a_crowd_of_real_threads():
-    """Three seconds of real concurrency: loads that fail, sizes that surprise, cancels, exceptions, unloads."""
-    house = House(units=4, idle_unload_s=0.002)
-    house.manager._clock = house.manager._ledger._clock = time.monotonic
-    house.size_units = {"b": 1.5, "c": 0.5, "d": 2.0}
-    dice = random.Random(0)
+class Crowd:
+    """Threads that lease, stumble, cancel and unload as the dice fall, until the time is over."""
 
-    def stumble(model_id: str) -> None:
-        if dice.random() < 0.1:
+    def __init__(self, house: House, seconds: float) -> None:
+        self.house = house
+        self.dice = random.Random(0)
+        self.stop_s = time.monotonic() + seconds
+        self.outcomes: Counter[str] = Counter()
+        self.problems: list[str] = []
+
+    def stumble(self, model_id: str) -> None:
+        if self.dice.random() < 0.1:
             raise WeightsInvalid("The file is damaged.", where=model_id)
-        if dice.random() < 0.05:
+        if self.dice.random() < 0.05:
             raise MemoryError
 
-    house.before_load = stumble
-    stop_s = time.monotonic() + 3.0
-    outcomes: Counter[str] = Counter()
-    problems: list[str] = []
-
-    def use(choose: random.Random, models: list[str], cancel: threading.Event | None) -> None:
-        with _lease(house.manager, models, cancel) as leases:
+    def use(self, choose: random.Random, models: list[str], cancel: threading.Event | None) -> None:
+        with _lease(self.house.manager, models, cancel) as leases:
             if [lease.encoder.spec.id for lease in leases] != models:
-                problems.append("the wrong models")
+                self.problems.append("the wrong models")
             if choose.random() < 0.1:
                 raise RuntimeError
             time.sleep(choose.random() * 0.002)
-            if any(lease.encoder not in house.alive for lease in leases):
-                problems.append("a leased model is gone")
+            if any(lease.encoder not in self.house.alive for lease in leases):
+                self.problems.append("a leased model is gone")
 
-    def work(seed: int) -> None:
+    def work(self, seed: int) -> None:
         choose = random.Random(seed)
-        while time.monotonic() < stop_s:
+        while time.monotonic() < self.stop_s:
             models = choose.sample("abcde", k=choose.choice((1, 1, 2, 3)))
             cancel = threading.Event() if choose.random() < 0.5 else None
             if cancel is not None and choose.random() < 0.3:
                 threading.Timer(choose.random() * 0.02, cancel.set).start()
             try:
-                use(choose, models, cancel)
-                outcomes["served"] += 1
+                self.use(choose, models, cancel)
+                self.outcomes["served"] += 1
             except (WorkbenchError, RuntimeError) as error:
-                outcomes[type(error).__name__] += 1
-            if sum(m.size_bytes for m in house.manager.status()) > 4 * UNIT_BYTES:
-                problems.append("over budget")
+                self.outcomes[type(error).__name__] += 1
+            if sum(m.size_bytes for m in self.house.manager.status()) > 4 * UNIT_BYTES:
+                self.problems.append("over budget")
             if choose.random() < 0.05:
-                house.manager.unload()
+                self.house.manager.unload()
 
-    threads = [threading.Thread(target=work, args=(seed,), daemon=True) for seed in range(8)]
+
+def test_a_crowd_of_real_threads():
+    """Three seconds of real concurrency: loads that fail, sizes that surprise, cancels, exceptions, unloads."""
+    house = House(units=4, idle_unload_s=0.002)
+    house.manager._clock = house.manager._ledger._clock = time.monotonic
+    house.size_units = {"b": 1.5, "c": 0.5, "d": 2.0}
+    crowd = Crowd(house, 3.0)
+    house.before_load = crowd.stumble
+    threads = [threading.Thread(target=crowd.work, args=(seed,), daemon=True) for seed in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(3.0 + PATIENCE_S)
     assert not any(thread.is_alive() for thread in threads), "a thread hangs"
-    assert problems == []
-    assert set(outcomes) >= {"served", "WeightsInvalid", "RuntimeError", "Cancelled"}, outcomes
-    assert outcomes["served"] > 50
+    assert crowd.problems == []
+    assert set(crowd.outcomes) >= {"served", "WeightsInvalid", "RuntimeError", "Cancelled"}, crowd.outcomes
+    assert crowd.outcomes["served"] > 50
     assert eventually(lambda: not house.manager.status())

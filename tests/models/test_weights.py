@@ -194,6 +194,9 @@ def test_every_key_that_does_not_fit_is_named(mine: Path, tmp_path: Path) -> Non
         load(tmp_path)
     for part in ("1 missing (visual.proj)", "1 unexpected (visual.extra)", "ln_final.weight (7,) instead of (16,)"):
         assert part in str(error.value)
+    in_chinese = error.value.what.said("zh")
+    for part in ("缺少 1 项（visual.proj）", "多出 1 项（visual.extra）", "ln_final.weight (7,) 应为 (16,)"):
+        assert part in in_chinese
 
 
 def test_weights_of_another_architecture_give_a_short_answer(mine: Path, tmp_path: Path) -> None:
