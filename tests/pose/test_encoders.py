@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -371,3 +372,29 @@ def test_a_custom_model_with_a_problem_says_so(tmp_path: Path) -> None:
 def test_the_arms_are_listed_without_torch() -> None:
     code = "import sys, core.pose.arms, core.pose.angles, core.pose.text; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# ------------------------------------------------------------------ what version 0.1 has written
+
+
+def test_an_encoder_pickled_by_version_0_1_still_finds_its_classes() -> None:
+    """Encoders were one module; a pickle names its classes by where they stood."""
+    for name in ("MLPPoseEncoder", "FourierPoseEncoder", "TablePoseEncoder", "CLIPPoseEncoder", "HybridPoseEncoder"):
+        assert issubclass(pickle.loads(f"ccore.pose.encoders\n{name}\n.".encode()), PoseEncoder)
+    for name in ("NoPoseEncoder", "TextTower", "_Rows"):
+        assert isinstance(pickle.loads(f"ccore.pose.encoders\n{name}\n.".encode()), type)
+
+
+def test_the_state_of_an_encoder_is_named_as_in_version_0_1(tiny_weights: Path) -> None:
+    mlp = [f"projection.{layer}.{part}" for layer in (0, 2) for part in ("weight", "bias")]
+    clip = ["table_KD", "centre_D", "spread", *mlp]
+    expected = {
+        "none": [],
+        "mlp": mlp,
+        "table": [*mlp, "rows.weight"],
+        "clip": clip,
+        "clip_continuous": clip[1:],
+        "hybrid": [*(f"clip.{name}" for name in clip), *(f"mlp.{name}" for name in mlp)],
+    }
+    for name, keys in expected.items():
+        assert list(built(name, tiny_weights).state_dict()) == keys, name

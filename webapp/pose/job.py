@@ -24,11 +24,13 @@ import numpy as np
 from core.errors import InputError
 from core.images.crops import crop
 from core.images.decode import decode
-from core.pose.angles import checked_angles
+from core.pose.angles import ANGLE_NAMES, checked_angles
+from core.pose.arms import ARMS
 from core.pose.audit import Candidate, Encode, PoseAudit, audit_all
 from core.pose.embedding import Embedded, Wording, embed_captions, embed_poses, lend_text_model, vector_table
 from core.pose.poses import PosesResult
 from core.pose.poses import convert as convert_file
+from core.pose.words import Says as PoseSays
 from core.pose.zero_shot import PoseGuess, zero_shot
 from core.settings import ImageLimits
 from core.types import ImageSource, Progress
@@ -44,9 +46,10 @@ if TYPE_CHECKING:
 
 ANGLES = ("yaw", "pitch", "roll")
 OUTPUT_DIM = 3 * 512
-ENCODERS = ("clip", "clip_interpolated", "clip_continuous", "hybrid", "table", "mlp", "sincos", "sixd", "fourier")
-"""Whose q, k, v are shown; names as in `core.pose.arms`."""
-AUDITED = ("mlp", "sincos", "sixd", "fourier", "table", "clip", "clip_permuted", "clip_interpolated", "hybrid")
+ENCODERS = tuple(name for name in ARMS if name not in ("none", "clip_permuted", "clip_random"))
+"""Whose q, k, v are shown: all but those that say nothing true of the pose."""
+AUDITED = tuple(name for name in ARMS if name not in ("none", "clip_random", "clip_continuous"))
+"""All but those of nothing or of noise, and the one that needs the text tower for every pose."""
 ENCODERS_KEPT = 32
 AUDIT_POSES = 300
 SLOW_POSES = 64
@@ -78,20 +81,20 @@ class Pose:
     def read(cls, sent: Any) -> Pose:
         """From the dials, or from numbers a program sent. Raises `InputError` for what is no finite number."""
         values = []
-        for name in ANGLES:
+        for name, angle in zip(ANGLES, ANGLE_NAMES, strict=True):
             value = sent.get(name) if isinstance(sent, dict) else None
             if value is None or (isinstance(value, str) and not value.strip()):
-                raise InputError(f"{name} is empty.", next_step=Says.give_angle_degrees())
+                raise InputError(Says.angle_empty(angle=angle()), next_step=Says.give_angle())
             try:
                 number = float(value) if not isinstance(value, bool) else math.nan
             except OverflowError:  # a whole number of hundreds of digits
                 number = math.inf
             except (TypeError, ValueError):
                 raise InputError(
-                    f"{name} is not a number: {str(value)[:40]!r}.", next_step=Says.give_angle_degrees()
+                    Says.angle_no_number(angle=angle(), value=str(value)[:40]), next_step=Says.give_angle()
                 ) from None
             if not math.isfinite(number):
-                raise InputError(Says.not_finite_number(names=name), next_step=Says.give_angle_degrees())
+                raise InputError(PoseSays.not_finite(angles=angle()), next_step=Says.give_angle())
             values.append(number)
         yaw, pitch, roll = checked_angles(values)[0].tolist()
         used = zip(ANGLES, values, (yaw, pitch, roll), strict=True)
@@ -323,3 +326,12 @@ def rendered_head(pose: Pose, size_px: int = RENDERED_PX) -> np.ndarray:
     rgba_HW4 = render_heads(HeadLooks.plain(1), pose.angles_13, size_px=size_px)[0].astype(np.float32)
     ground = np.array([196, 205, 214], np.float32) * (1 - rgba_HW4[..., 3:] / 255)
     return (rgba_HW4[..., :3] + ground).clip(0, 255).astype(np.uint8)
+
+
+def shown_size(rgb_HWC: np.ndarray, side_px: int = 192) -> np.ndarray:
+    """At most `side_px` along the longer side."""
+    from PIL import Image
+
+    scale = min(1.0, side_px / max(rgb_HWC.shape[:2]))
+    size = (max(1, round(rgb_HWC.shape[1] * scale)), max(1, round(rgb_HWC.shape[0] * scale)))
+    return np.asarray(Image.fromarray(rgb_HWC).resize(size, Image.Resampling.BOX))

@@ -1,7 +1,6 @@
-/* The Pose tab's dials, and the head that turns with them, for webapp/tabs/pose.py.
+/* The Pose tab's dials, and the head that turns with them, for dials.py.
  *
  *   mountDials(element, props, trigger, watch)   three dials, each with a slider and a number box
- *   mountExamples(element, trigger)              a click on a picture triggers `click` with {name}
  *
  * The dials' value, both ways, is {yaw, pitch, roll}: what stands in the number boxes, null for what is no number. The head and
  * the dials follow at once, here; `input` fires when the hand has rested for a moment, `select` once, when the tab is first seen.
@@ -221,12 +220,5 @@
     watch("value", () => dials.take());
   }
 
-  function mountExamples(element, trigger) {
-    element.addEventListener("click", (event) => {
-      const button = event.target.closest("[data-name]");
-      if (button) trigger("click", { name: button.dataset.name });
-    });
-  }
-
-  window.WorkbenchPose = { mountDials, mountExamples };
+  window.WorkbenchPose = { mountDials };
 })();

@@ -31,9 +31,7 @@ register(
         "pose_word_hint": ("none, or your own words", "无，或自行填写"),
         "pose_template": ("Around the caption", "句式模板"),
         "pose_model": ("Model", "模型"),
-        "pose_no_model": ("No CLIP model is here.", "这里还没有 CLIP 模型。"),
         "pose_advanced": ("Template and device", "句式与设备"),
-        "pose_device": ("Device", "设备"),
         "pose_loading": ("Loading the model; the first time takes some seconds", "正在加载模型，首次需要几秒"),
         # ---- the pose in words
         "pose_head_description": (
@@ -70,8 +68,6 @@ register(
         "pose_took": ("Text tower", "文本编码器耗时"),
         "pose_first": ("First ten values", "前十个数值"),
         "pose_download": ("Download", "下载"),
-        "pose_gone": ("There is no embedding yet.", "还没有向量。"),
-        "pose_gone_next": ("Turn a dial first.", "请先转动表盘。"),
         # ---- q, k, v
         "pose_qkv": ("Projected to queries, keys and values", "投影到 Q、K、V"),
         "pose_encoder": ("Pose encoder", "姿态编码器"),
@@ -85,22 +81,6 @@ register(
             "Three rows of 512 values, added to queries, keys and values.",
             "三行各 512 个数值，分别加到 Q、K、V 上。",
         ),
-        "pose_encoder_mlp": ("the three angles through an MLP", "三个角度经 MLP"),
-        "pose_encoder_sincos": ("their sines and cosines through an MLP", "角度的正弦、余弦经 MLP"),
-        "pose_encoder_sixd": ("the rotation's first two columns (6D) through an MLP", "旋转矩阵前两列（6D）经 MLP"),
-        "pose_encoder_fourier": ("sines and cosines of their multiples through an MLP", "角度倍频的正弦、余弦经 MLP"),
-        "pose_encoder_table": ("a learned row for each of the 45 captions", "45 句各对应一行可学习参数"),
-        "pose_encoder_clip": ("the caption through CLIP's text tower", "描述经 CLIP 文本编码器"),
-        "pose_encoder_clip_permuted": ("the same embeddings dealt to the wrong captions", "同样的向量，但与描述错配"),
-        "pose_encoder_clip_interpolated": (
-            "embeddings of neighbouring captions, interpolated by angle",
-            "相邻描述的向量按角度插值",
-        ),
-        "pose_encoder_clip_continuous": (
-            "the numbers as text through CLIP's text tower",
-            "数值写成文字经 CLIP 文本编码器",
-        ),
-        "pose_encoder_hybrid": ("clip and mlp, added", "clip 与 mlp 相加"),
         "pose_encoder_clip_uncached": (
             "clip without its table: every caption through the text tower",
             "不用查表的 clip：每句都经文本编码器",
@@ -188,10 +168,7 @@ register(
         "pose_file_csv": (".csv: vector in each row", ".csv：每行带向量"),
         "pose_file_parquet": (".parquet: vector in each row", ".parquet：每行带向量"),
         "pose_file_run": ("Encode the file", "编码文件"),
-        "pose_file_stop": ("Stop", "停止"),
         "pose_file_stopped": ("Stopped; nothing was written.", "已停止，没有写出文件。"),
-        "pose_file_none": ("There is no file.", "还没有文件。"),
-        "pose_file_none_next": ("Drop a CSV first.", "请先拖入 CSV。"),
         "pose_file_waiting": ("Waiting for others' work", "等待其他任务"),
         "pose_file_stage": ("Reading and encoding", "读取并编码"),
         "pose_file_count": ("{done:,} rows of about {total:,}", "{done:,} 行，共约 {total:,} 行"),
@@ -203,7 +180,6 @@ register(
         "pose_file_first": ("First rows", "前几行"),
         "pose_file_line": ("Line", "行号"),
         "pose_file_rejects": ("Rows that could not be used: {count:,}", "无法使用的行：{count:,}"),
-        "pose_notices": ("Good to know", "须知"),
     }
 )
 
@@ -211,7 +187,13 @@ register(
 class Says(Vocabulary, package="page.pose"):
     """Errors."""
 
-    not_finite_number = Template("{names} is not a finite number.", "{names}不是有限的数。")
-    give_angle_degrees = Template("Give an angle in degrees.", "请给出以度为单位的角度。")
-    there_no_encoder = Template("There is no encoder {name!r}.", "没有名为 {name!r} 的编码器。")
-    there_no_such_example = Template("There is no such example.", "没有该示例。")
+    angle_empty = Template("{angle} is empty.", "{angle}为空。")
+    angle_no_number = Template("{angle} is not a number: {value!r}.", "{angle}不是数字：{value!r}。")
+    give_angle = Template("Give an angle in degrees.", "请给出以度为单位的角度。")
+    no_such_encoder = Template("There is no encoder {name!r}.", "没有名为 {name!r} 的编码器。")
+    no_such_example = Template("There is no such example.", "没有该示例。")
+    no_model = Template("No CLIP model is here.", "这里还没有 CLIP 模型。")
+    nothing_yet = Template("There is no embedding yet.", "还没有向量。")
+    turn_dial = Template("Turn a dial first.", "请先转动表盘。")
+    no_file = Template("There is no file.", "还没有文件。")
+    drop_csv = Template("Drop a CSV first.", "请先拖入 CSV。")

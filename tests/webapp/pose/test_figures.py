@@ -21,9 +21,11 @@ from core.pose.zero_shot import PoseGuess
 from core.settings import Settings
 from core.types import Progress, Reject
 from core.vectorize import store
+from webapp.kit.panels import REJECTS_SHOWN
 from webapp.kit.services import Services, open_services
 from webapp.kit.uploads import Upload
-from webapp.pose import figures
+from webapp.pose import figures, fragments
+from webapp.pose.dials import dial_bins
 from webapp.pose.job import (
     AUDITED,
     ENCODERS,
@@ -73,7 +75,7 @@ def test_the_dials_bins_are_cores_bins(pose: tuple[float, float, float]) -> None
     for place, (name, angle) in enumerate(zip(("yaw", "pitch", "roll"), pose, strict=True)):
         inside = [
             one["words"]
-            for one in figures.dial_bins()[name]
+            for one in dial_bins()[name]
             if (one["from"] < angle or (one["from_in"] and one["from"] == angle))
             and (angle < one["to"] or (one["to_in"] and one["to"] == angle))
         ]
@@ -174,25 +176,25 @@ def test_every_chart_and_panel_in_both_languages(looked: Looked, language) -> No
     for drawing in (figures.embedding_drawing, figures.qkv_drawing, figures.map_drawing):
         made = json.loads(drawing(looked, language).to_json())
         assert made["data"] and made["description"]
-    for panel in (figures.caption_panel, figures.statistics_panel, figures.qkv_note):
+    for panel in (fragments.caption_panel, fragments.statistics_panel, fragments.qkv_note):
         assert panel(looked, language)
 
 
 def test_the_caption_panel_says_which_poses_share_the_caption(looked: Looked) -> None:
-    panel = figures.caption_panel(looked, "en")
+    panel = fragments.caption_panel(looked, "en")
     assert "right three-quarter view, level gaze, upright" in panel and "caption 32 of 45" in panel
     assert "yaw [15, 45), pitch [−20, 20) and roll (−10, 10)" in panel
     asked = replace(looked.asked, pose=Pose.read({"yaw": 500, "pitch": -20, "roll": -10}))
-    panel = figures.caption_panel(replace(looked, asked=asked), "en")
+    panel = fragments.caption_panel(replace(looked, asked=asked), "en")
     assert "yaw 500 is beyond ±180: wrapped to 140" in panel
     assert "yaw ≥ 45, pitch [−20, 20) and roll ≤ −10" in panel
     continuous = replace(looked, asked=replace(looked.asked, wording=Wording(continuous=True)))
-    assert "of 45" not in figures.caption_panel(continuous, "en")
+    assert "of 45" not in fragments.caption_panel(continuous, "en")
 
 
 def test_a_visitors_words_are_never_markup(looked: Looked) -> None:
     captions = ("<img src=x onerror=alert(1)>",)
-    panel = figures.caption_panel(replace(looked, made=replace(looked.made, captions=captions)), "en")
+    panel = fragments.caption_panel(replace(looked, made=replace(looked.made, captions=captions)), "en")
     assert "<img" not in panel and "&lt;img" in panel
 
 
@@ -203,7 +205,7 @@ def test_the_guess_shows_the_ranking_and_the_marginals() -> None:
     probabilities = np.full(45, 0.1 / 44)
     probabilities[7] = 0.9
     guess = PoseGuess(probabilities, np.linspace(-1, 1, 45), 50.0, ("{}",), {"id": "<m>"}, 0.0, 0.5)
-    panel = figures.guess_panel(guess, np.zeros((8, 8, 3), np.uint8), "en")
+    panel = fragments.guess_panel(guess, np.zeros((8, 8, 3), np.uint8), "en")
     assert panel.index(CAPTIONS[7]) < panel.index("90.0%") and panel.count('<th scope="row">') == 10
     assert "temperature 1/50" in panel and "<m>" not in panel
     assert panel.count('class="ps-bar best"') == 3 and f"{100 * guess.yaw_5.max():.0f}%" in panel
@@ -230,9 +232,9 @@ def test_the_audit_goes_through_every_encoder_and_times_clip_twice(
     assert made["clip_uncached"].rank_correlation == made["clip"].rank_correlation
     assert made["clip_uncached"].timed_poses == 4 < made["clip"].timed_poses
     assert made["sixd"].tears < (0.1,) * 3 and made["mlp"].tears > (0.5,) * 3
-    panel = figures.audit_panel(list(made.values()), "", "zh")
+    panel = fragments.audit_panel(list(made.values()), "", "zh")
     assert panel.count("<tr>") == 1 + len(made) and "clip_interpolated" in panel
-    assert "<table" not in figures.audit_panel((), "x", "en")
+    assert "<table" not in fragments.audit_panel((), "x", "en")
 
 
 def test_a_file_goes_through_and_its_rows_are_shown(services: Services, tmp_path: Path) -> None:
@@ -243,10 +245,10 @@ def test_a_file_goes_through_and_its_rows_are_shown(services: Services, tmp_path
     result = steps[-1]
     assert isinstance(result, PosesResult) and result.output.name == "my poses-encoded.npz"
     assert services.scratch_dir in result.output.parents
-    panel = figures.file_panel(result, "en")
+    panel = fragments.file_panel(result, "en")
     assert "1 not usable" in panel and "&lt;i&gt;" in panel and "<i>" not in panel
     assert "wrapped: line 4" in panel and "left profile view" in panel
-    assert "line 3" in panel and "行号 3" in figures.file_panel(result, "zh")
+    assert "line 3" in panel and "行号 3" in fragments.file_panel(result, "zh")
     with pytest.raises(InputError, match="no format"):
         next(convert(services, upload, ".exe", Wording(), "custom_tiny", "auto"))
 
@@ -254,5 +256,5 @@ def test_a_file_goes_through_and_its_rows_are_shown(services: Services, tmp_path
 def test_many_bad_rows_are_counted_though_not_all_are_shown() -> None:
     rejects = tuple(Reject(f"line {n}", "pose", "yaw is empty") for n in range(1000))
     result = PosesResult(5000, 1, 1, 0, {}, rejects, Path("o.npz"), (), ())
-    panel = figures.file_panel(result, "en")
-    assert "4,999" in panel and panel.count("yaw is empty") == figures.REJECTS_SHOWN and "+ 4,799" in panel
+    panel = fragments.file_panel(result, "en")
+    assert "4,999" in panel and panel.count("yaw is empty") == REJECTS_SHOWN and "and 4,799 more" in panel
