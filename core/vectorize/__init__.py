@@ -1,3 +1,4 @@
-"""Images → vectors. Read `pipeline` first; `ensemble` joins members, `store` keeps tables, `resume` survives a kill,
-`search` asks them, `report` tells a person. Only `pipeline` needs torch, and only while it runs.
+"""Images → vectors. Read `pipeline` first, then `job`; `ensemble` joins members, `store` keeps tables (`formats/`, one
+file each), `resume` survives a kill, `search` asks tables, `comparable` says which may be asked today, `report` tells a
+person. Only a running job needs torch.
 """
