@@ -116,6 +116,7 @@ STUFF = (
     "fence",
 )
 
+
 def _union(*lists: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(prompt for prompts in lists for prompt in prompts))
 
