@@ -170,6 +170,12 @@ def arm_of(run: Run, keys: Sequence[str]) -> str | None:
     return ", ".join(f"{key}={config_text(run.config[key])}" for key in keys)
 
 
+def arms_of(runs: Iterable[Run], keys: Sequence[str]) -> dict[str, str]:
+    """Run id → label of its arm; runs without one of the keys are left out. Without keys every run is an arm."""
+    labelled = ((run.id, arm_of(run, keys) if keys else run.name) for run in runs)
+    return {run_id: arm for run_id, arm in labelled if arm is not None}
+
+
 def _seed_of(run: Run) -> str | None:
     key = next((key for key in SEED_KEYS if run.config.get(key) is not None), None)
     return None if key is None else config_text(run.config[key])

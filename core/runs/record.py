@@ -1,12 +1,12 @@
 """What a training writes.
 
-    with RunRecorder("runs", "mlp-seed0", {"pose_encoder": "mlp", "seed": 0, "lr": 1e-3}) as run:
+    with RunRecorder("runs", "adam-seed0", {"optimizer": "adam", "seed": 0, "lr": 1e-3}) as run:
         for step, batch in enumerate(batches):
             run.log(step=step, epoch=0, **{"train/loss": loss})
             ...
-        run.log({"val/nme": nme}, step=step, epoch=0)
+        run.log({"val/acc": accuracy}, step=step, epoch=0)
 
-makes the folder `runs/mlp-seed0`:
+makes the folder `runs/adam-seed0`:
 
 * `config.json`: flat, with a `seed`.
 * `metrics.jsonl`: one JSON object a line: `step`, `epoch`, `time` (seconds of training, downtime before a resume left

@@ -231,7 +231,7 @@ class Says(Vocabulary, package="runs"):
 
     # ---- arms and pairs
     no_key = Template("Runs are grouped by a config key.", "训练须按某个配置键分组。")
-    name_key = Template("Name one, for example pose_encoder.", "请指定一个，例如 pose_encoder。")
+    name_key = Template("Name one, for example optimizer.", "请指定一个，例如 optimizer。")
     which_checkpoint = Template("--at best, --at last or --at 1000", "--at best、--at last 或 --at 1000")
     give_runs_folder = Template("Give the folder that training wrote its runs to.", "请指定训练写入记录的文件夹。")
     unknown_key = Template("No run's config has this key.", "没有训练的配置含有该键。")

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from core.runs import RunRecorder
 from tests.browser import harness
-from tests.webapp.test_runs_api import write_runs
+from tests.webapp.runs.test_api import write_runs
 
 PATIENCE_MS = 60_000
 

@@ -3,8 +3,8 @@
     from gradio_client import Client, handle_file
 
     app = Client("http://127.0.0.1:7860")
-    app.predict(metric="test/nme", group_by="pose_encoder", api_name="/compare_runs")
-    app.predict(files=[handle_file("logs.zip")], metric="test/nme", group_by="model", api_name="/compare_runs")
+    app.predict(metric="test/acc", group_by="optimizer", api_name="/compare_runs")
+    app.predict(files=[handle_file("logs.zip")], metric="test/acc", group_by="model", api_name="/compare_runs")
 
 The same fields as `python -m core runs compare … --json`, and `folder`: what was read.
 """
@@ -17,10 +17,10 @@ from typing import Any
 
 import gradio as gr
 
-from core.errors import InputError, WorkbenchError
+from core.errors import InputError
 from core.runs import UPLOAD_LIMITS, RunReader, RunSet, stage_upload
 from core.words import Common
-from webapp.kit.notices import shown
+from webapp.kit.notices import answered
 from webapp.kit.services import Services
 from webapp.kit.uploads import Upload, Uploads
 from webapp.runs.job import judge, verdict_json
@@ -43,15 +43,12 @@ def build(services: Services, library: Library) -> None:
         at: str,
         files: list[Upload] | None = None,
     ) -> dict[str, Any]:
-        with shown(services.language(request)):
-            try:
-                name, runs = _read(services, library, folder, files or [])
-                return {
-                    "folder": name,
-                    **_verdict(library, runs, group_by, metric, select_metric, baseline, direction, at),
-                }
-            except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
-                raise gr.Error(str(error), print_exception=False) from None
+        with answered(services.language(request)):
+            name, runs = _read(services, library, folder, files or [])
+            return {
+                "folder": name,
+                **_verdict(library, runs, group_by, metric, select_metric, baseline, direction, at),
+            }
 
     with gr.Row(visible=False):
         inputs = [

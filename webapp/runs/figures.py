@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.runs import Run
 from webapp.kit.drawing import Drawing, base_layout, literal, shorten
 from webapp.runs.traces import GREY, Arms, CurveStyle, axis_of, band_traces, marks, run_traces
+from webapp.runs.view import View
 from webapp.text import Language, say
-
-if TYPE_CHECKING:
-    from webapp.runs.view import View
 
 UNIFIED_HOVER_LIMIT = 12
 """Above so many curves one hover text for all of them would cover the chart; then each answers for itself."""

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from core.runs import Conventions, Problem, Report, Run, compare, config_text
-from core.runs.compare import arm_of
-
-if TYPE_CHECKING:
-    from webapp.runs.view import View
-
-
-def arms_of(runs: Iterable[Run], group_by: Sequence[str]) -> dict[str, str]:
-    """Run id → label of its arm, as the verdict names it; a run without one of the keys has none and is left out.
-    Without keys every run is an arm of its own."""
-    labelled = ((run.id, arm_of(run, group_by) if group_by else run.name) for run in runs)
-    return {run_id: arm for run_id, arm in labelled if arm is not None}
+from webapp.runs.view import View
 
 
 def matching(runs: Sequence[Run], search: str) -> list[Run]:
     """The runs that every word of `search` fits.
 
-    A word, or one of several (`mlp|clip`), is part of a name, status or config value; `key=value`, `key=one|other`,
+    A word, or one of several (`adam|sgd`), is part of a name, status or config value; `key=value`, `key=one|other`,
     `key!=value`, `key<number` and `key>number` ask a config key; a leading `-` turns a word round. Case does not
     matter.
     """

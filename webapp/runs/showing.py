@@ -11,11 +11,12 @@ import gradio as gr
 
 from core.errors import WorkbenchError
 from core.runs import Report, Run, RunSet, config_differences
+from core.runs.compare import arms_of
 from webapp.kit.events import Updates
 from webapp.kit.notices import sentence
 from webapp.runs import costs as run_costs
 from webapp.runs import figures, panels
-from webapp.runs.job import arms_of, judge, matching, taking_part
+from webapp.runs.job import judge, matching, taking_part
 from webapp.runs.layout import Parts
 from webapp.runs.library import QUESTION, UPLOAD_ID, Library, questions_of
 from webapp.runs.traces import colours_of

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from core.runs import Band, Run, Series, band, downsample_around
 from webapp.kit.drawing import COLOURS, literal, shorten
+from webapp.runs.view import View
 from webapp.text import Language, say
-
-if TYPE_CHECKING:
-    from webapp.runs.view import View
 
 POINTS_IN_ALL = 60_000
 """Points of one drawing; each curve gets its share."""

@@ -15,8 +15,7 @@ from urllib.parse import parse_qs, urlencode
 from core.errors import InputError
 from core.runs import Conventions, Question, Run, RunSet, config_differences
 from core.runs.checkpoint import direction_of
-from core.runs.compare import SEED_KEYS
-from webapp.runs.job import arms_of
+from core.runs.compare import SEED_KEYS, arms_of
 
 MAX_CURVES = 4
 X_AXES = ("step", "epoch", "time", "wall")

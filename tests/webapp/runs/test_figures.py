@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from core.errors import InputError
 from core.runs import Report, Run, RunSet, Series, read_runs
 from core.runs.checkpoint import direction_of
+from core.runs.compare import arms_of
 from core.runs.conventions import Question, read_conventions
 from core.settings import Settings
 from webapp.kit.drawing import Drawing
@@ -88,7 +89,7 @@ def judge(runs: Sequence[Run], view: View) -> Report:
 def card(runs: list[Run], language: str = "en", **choices: object) -> str:
     view = view_of(runs, **choices)
     report = judge(job.taking_part(runs, view), view)
-    return verdict.verdict_card(report, traces.colours_of(job.arms_of(runs, view.group_by)), language)
+    return verdict.verdict_card(report, traces.colours_of(arms_of(runs, view.group_by)), language)
 
 
 def plain(fragment: str) -> str:
@@ -98,7 +99,7 @@ def plain(fragment: str) -> str:
 
 def drawn(runs: list[Run], **choices: object) -> tuple[Drawing, tuple[str, ...]]:
     view = view_of(runs, **choices)
-    arms = job.arms_of(runs, view.group_by)
+    arms = arms_of(runs, view.group_by)
     made = figures.curves(job.taking_part(runs, view), arms, traces.colours_of(arms), view, "en")
     assert isinstance(made.drawing, Drawing), made.drawing
     return made.drawing, made.notes
@@ -463,7 +464,7 @@ def test_a_zoom_is_drawn_from_the_full_log_with_its_extremes_and_the_rest_stays(
     ]
     for draw in ("bands", "runs"):
         view = view_of(runs, curves=("val/nme",), draw=draw)
-        arms = job.arms_of(runs, view.group_by)
+        arms = arms_of(runs, view.group_by)
         whole = figures.curves(runs, arms, traces.colours_of(arms), view, "en").drawing
         assert isinstance(whole, Drawing)
         assert json.loads(whole.to_json())["x_range"] is None
@@ -486,7 +487,7 @@ def test_a_zoom_into_a_logarithmic_axis_is_refined_too() -> None:
         "m", {"pose_encoder": "a", "seed": 0}, 1, metrics={"val/nme": Series(np.arange(100_000), np.ones(100_000))}
     )
     view = view_of([run], curves=("val/nme",), draw="runs", log=("x",))
-    arms = job.arms_of([run], view.group_by)
+    arms = arms_of([run], view.group_by)
     name = figures.curves([run], arms, {}, view, "en").drawing.view  # type: ignore[union-attr]
     near = figures.curves([run], arms, {}, view, "en", figures.Zoom(name, 70_000.0, 70_100.0)).drawing
     assert set(range(70_000, 70_101)) <= set(near.figure.data[0].x.tolist())  # type: ignore[union-attr]
@@ -553,7 +554,7 @@ def test_no_runs_no_curves_but_words() -> None:
 
 
 def test_cost_is_told_from_what_was_logged() -> None:
-    (cost,) = run_costs.costs(experiment(), job.arms_of(experiment(), ("pose_encoder",)))
+    (cost,) = run_costs.costs(experiment(), arms_of(experiment(), ("pose_encoder",)))
     assert (cost.runs, cost.samples_per_s, cost.parameters) == (8, 200.0, 1_000_000.0)
     assert cost.seconds_per_epoch == pytest.approx(5.0), "half a second a step, ten steps an epoch"
     assert cost.peak_memory_bytes is None
@@ -598,7 +599,7 @@ def test_the_front_beats_all_others_and_no_one_beats_the_front(
 def test_the_scatter_marks_the_front() -> None:
     runs = experiment(clip=4.5)
     view = view_of(runs)
-    arms = job.arms_of(runs, view.group_by)
+    arms = arms_of(runs, view.group_by)
     report = judge(runs, view)
     drawing = run_costs.scatter(report, run_costs.costs(runs, arms), "seconds_per_epoch", traces.colours_of(arms), "en")
     assert isinstance(drawing, Drawing)
