@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from core.errors import InputError, WorkbenchError
+from core.errors import InputError
 from core.foreground import export
 from core.foreground.analyse import analyse
 from core.foreground.annotations import from_json
@@ -35,7 +35,7 @@ from core.foreground.treatments import Treatment
 from core.types import Progress
 from webapp.foreground.given import LIMITS, from_file, open_picture
 from webapp.foreground.words import Says
-from webapp.kit.notices import shown
+from webapp.kit.notices import answered
 from webapp.kit.services import COMPUTE, COMPUTE_LIMIT, Services
 from webapp.kit.uploads import Upload, UploadImage, Uploads
 
@@ -65,36 +65,33 @@ def build(services: Services, cache: FeatureCache) -> None:
         leak: bool = False,
         request: gr.Request = None,  # type: ignore[assignment]  # Gradio always gives it
     ) -> Iterator[dict[str, Any]]:
-        with shown(services.language(request)):
-            try:
-                if not image:
-                    raise InputError(Says.no_image(), next_step=Says.give_image())
-                wanted = ForegroundRequest(
-                    model=model or default_model(services.settings.weights_dir),
-                    prompts=PromptSet(
-                        _prompts(positive, PromptSet.positive, "positive"),
-                        _prompts(negative, PromptSet.negative, "negative"),
-                        _prompts(neutral, PromptSet.neutral, "neutral"),
-                    ),
-                    templates=templates,  # type: ignore[arg-type]
-                    treatment=_with(Treatment(treatment), treatment_options, "treatment_options"),  # type: ignore[arg-type]
-                    margin=float(margin),
-                    mode=mode,  # type: ignore[arg-type]
-                    rule=_with(Rule(), rule, "rule"),
-                    device=device,
-                )
-                picture = open_picture(image[0], services.settings.web_limits)
-                given = _given(services, picture, image[0].name, mask, components)
-                extras = Extras(explain=explain, leak=leak)
-                steps = analyse(picture, given, wanted, services.manager, extras=extras, cache=cache)
-                with closing(steps):
-                    for step in steps:
-                        if isinstance(step, Progress):
-                            yield {"progress": {"stage": step.stage, "done": step.done, "total": step.total}}
-                        else:
-                            yield export.document(step, image=image[0].name)
-            except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
-                raise gr.Error(str(error), print_exception=False) from None
+        with answered(services.language(request)):
+            if not image:
+                raise InputError(Says.no_image(), next_step=Says.give_image())
+            wanted = ForegroundRequest(
+                model=model or default_model(services.settings.weights_dir),
+                prompts=PromptSet(
+                    _prompts(positive, PromptSet.positive, "positive"),
+                    _prompts(negative, PromptSet.negative, "negative"),
+                    _prompts(neutral, PromptSet.neutral, "neutral"),
+                ),
+                templates=templates,  # type: ignore[arg-type]
+                treatment=_with(Treatment(treatment), treatment_options, "treatment_options"),  # type: ignore[arg-type]
+                margin=float(margin),
+                mode=mode,  # type: ignore[arg-type]
+                rule=_with(Rule(), rule, "rule"),
+                device=device,
+            )
+            picture = open_picture(image[0], services.settings.web_limits)
+            given = _given(services, picture, image[0].name, mask, components)
+            extras = Extras(explain=explain, leak=leak)
+            steps = analyse(picture, given, wanted, services.manager, extras=extras, cache=cache)
+            with closing(steps):
+                for step in steps:
+                    if isinstance(step, Progress):
+                        yield {"progress": {"stage": step.stage, "done": step.done, "total": step.total}}
+                    else:
+                        yield export.document(step, image=image[0].name)
 
     with gr.Row(visible=False):
         image = UploadImage(label="image")

@@ -39,6 +39,17 @@ def shown(language: Language) -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def answered(language: Language) -> Iterator[None]:
+    """As `shown`, for an endpoint: plain text, since nobody reads HTML out of an exception."""
+    with shown(language):
+        try:
+            yield
+        except WorkbenchError as error:
+            text = str(error) if language == "en" else " ".join(_lines(error, language))
+            raise gr.Error(text, print_exception=False) from None
+
+
 def headline(error: WorkbenchError, language: Language) -> str:
     """A few words in the visitor's language that name the kind of error."""
     key = f"error_{error.code}"
@@ -53,7 +64,11 @@ def sentence(error: WorkbenchError, language: Language) -> str:
 
 def message(error: WorkbenchError, language: Language) -> str:
     """What, where and the next step in the visitor's language, as HTML with every value escaped."""
+    return "<br>".join(html.escape(line) for line in _lines(error, language))
+
+
+def _lines(error: WorkbenchError, language: Language) -> list[str]:
     lines = [sentence(error, language)]
     if error.next_step:
         lines.append(say(language, "error_next", step=translated(error.next_step, language)))
-    return "<br>".join(html.escape(line) for line in lines)
+    return lines

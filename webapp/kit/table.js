@@ -11,6 +11,9 @@
   if (window.WorkbenchTable) return;
   const { make } = window.WorkbenchKit;
 
+  const PORTION = 200; // rows drawn at once; the next ones when the last come near
+  const NEAR_PX = 600;
+
   const empty = (cell) => cell === null || cell === "";
 
   function order(cells, column, down) {
@@ -30,10 +33,10 @@
     const copy = element.querySelector(".wb-table-copy");
     let sort = { column: -1, down: false };
     let headings = "";
+    let rows = []; // their places in `cells`, in the order shown
 
     // Gradio's own empty value may stand there when the table is mounted before its rows arrive.
     const value = () => (props.value?.headings ? props.value : { headings: [], cells: [], widths: [] });
-    const shown = () => order(value().cells, sort.column, sort.down);
 
     function heading(text, column) {
       const button = make("button", { type: "button", textContent: text });
@@ -58,18 +61,24 @@
       return node;
     }
 
+    /** The next rows, if there are any and the last drawn are near. */
+    function goOn() {
+      const body = root.querySelector("tbody");
+      if (!body || root.scrollTop + root.clientHeight < root.scrollHeight - NEAR_PX) return;
+      const place = body.rows.length;
+      body.append(...rows.slice(place, place + PORTION).map((row, number) => line(row, place + number)));
+    }
+
     function draw() {
       const { headings: names, cells } = value();
       if (names.join("\t") !== headings) sort = { column: -1, down: false }; // another table
       headings = names.join("\t");
       copy.hidden = !cells.length;
-      const table = make(
-        "table",
-        {},
-        make("thead", {}, make("tr", {}, ...names.map(heading))),
-        make("tbody", {}, ...shown().map(line)),
-      );
-      root.replaceChildren(...(names.length ? [table] : []));
+      rows = order(cells, sort.column, sort.down);
+      const head = make("thead", {}, make("tr", {}, ...names.map(heading)));
+      root.replaceChildren(...(names.length ? [make("table", {}, head, make("tbody"))] : []));
+      root.scrollTop = 0;
+      goOn();
     }
 
     function choose(target) {
@@ -86,7 +95,7 @@
     });
     copy.addEventListener("click", async () => {
       const { headings: names, cells } = value();
-      const lines = [names, ...shown().map((row) => cells[row])];
+      const lines = [names, ...rows.map((row) => cells[row])];
       const clean = (cell) => String(cell ?? "").replace(/[\t\r\n]+/g, " ");
       try {
         await navigator.clipboard.writeText(lines.map((cells) => cells.map(clean).join("\t")).join("\n"));
@@ -96,6 +105,7 @@
       copy.classList.add("is-copied");
       setTimeout(() => copy.classList.remove("is-copied"), 1800);
     });
+    root.addEventListener("scroll", goOn, { passive: true });
     watch("value", draw);
     draw();
   }

@@ -17,10 +17,10 @@ from typing import Any
 
 import gradio as gr
 
-from core.errors import WorkbenchError
+from core.pose.angles import ANGLES
 from core.pose.embedding import Wording, catalogue_id, default_model, embed_poses
 from core.pose.text import PITCH_WORDS, ROLL_WORDS, YAW_WORDS, bins, caption_numbers
-from webapp.kit.notices import shown
+from webapp.kit.notices import answered
 from webapp.kit.services import COMPUTE, COMPUTE_LIMIT, Services
 from webapp.pose.job import Pose
 
@@ -38,12 +38,9 @@ def build(services: Services) -> None:
         template: str = "{}",
         request: gr.Request = None,  # type: ignore[assignment]  # Gradio always gives it
     ) -> dict[str, Any]:
-        with shown(services.language(request)):
-            try:
-                pose, wording = _asked(yaw, pitch, roll, continuous, expression, lighting, template)
-                return _described(pose, wording)
-            except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
-                raise gr.Error(str(error), print_exception=False) from None
+        with answered(services.language(request)):
+            pose, wording = _asked(yaw, pitch, roll, continuous, expression, lighting, template)
+            return _described(pose, wording)
 
     def encode_pose(
         yaw: Any = 0.0,
@@ -57,24 +54,21 @@ def build(services: Services) -> None:
         device: str = "auto",
         request: gr.Request = None,  # type: ignore[assignment]  # Gradio always gives it
     ) -> dict[str, Any]:
-        with shown(services.language(request)):
-            try:
-                pose, wording = _asked(yaw, pitch, roll, continuous, expression, lighting, template)
-                chosen = catalogue_id(model) or default_model(services.settings.weights_dir)
-                made = embed_poses(pose.angles_13, services.manager, chosen, wording, device=device or "auto")
-                return {
-                    **_described(pose, wording),
-                    "model": made.model,
-                    "dim": made.dim,
-                    "embedding": made.units_ND[0].tolist(),
-                    "seconds": made.seconds,
-                    "notices": [asdict(notice) for notice in made.notices],
-                }
-            except WorkbenchError as error:
-                raise gr.Error(str(error), print_exception=False) from None
+        with answered(services.language(request)):
+            pose, wording = _asked(yaw, pitch, roll, continuous, expression, lighting, template)
+            chosen = catalogue_id(model) or default_model(services.settings.weights_dir)
+            made = embed_poses(pose.angles_13, services.manager, chosen, wording, device=device or "auto")
+            return {
+                **_described(pose, wording),
+                "model": made.model,
+                "dim": made.dim,
+                "embedding": made.units_ND[0].tolist(),
+                "seconds": made.seconds,
+                "notices": [asdict(notice) for notice in made.notices],
+            }
 
     with gr.Row(visible=False):
-        angles = [gr.Number(0.0, label=f"{name}: degrees") for name in ("yaw", "pitch", "roll")]
+        angles = [gr.Number(0.0, label=f"{name}: degrees") for name in ANGLES]
         wording = [
             gr.Checkbox(False, label="continuous: the numbers themselves instead of 45 captions"),
             gr.Textbox("", label="expression: a word or two, or empty"),

@@ -23,9 +23,9 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from core.errors import InputError, WorkbenchError
+from core.errors import InputError
 from core.types import Progress, VectorizeRequest, VectorTable
-from webapp.kit.notices import shown
+from webapp.kit.notices import answered
 from webapp.kit.services import COMPUTE, COMPUTE_LIMIT, Services
 from webapp.kit.uploads import Upload, Uploads
 from webapp.vectorize.job import download_file, run
@@ -46,23 +46,20 @@ def build(services: Services) -> None:
         normalize: bool | None,
         request: gr.Request,
     ) -> Iterator[tuple[dict[str, Any], str | None]]:
-        with shown(services.language(request)):
-            try:
-                if not isinstance(batch_size, (int, float)):
-                    raise InputError(Says.batch_size_whole_number(), where=repr(batch_size)[:200])
-                wanted = VectorizeRequest(
-                    _model_ids(models), int(batch_size), device or "auto", dtype or "auto", bool(normalize)
-                )
-                with closing(run(services, files, wanted, pictures=False)) as steps:
-                    for step in steps:
-                        if isinstance(step, Progress):
-                            progress = {"stage": step.stage, "done": step.done, "total": step.total}
-                            yield {"progress": progress}, None
-                        else:
-                            made = step.table
-                            yield report(made), str(download_file(step, ".npz")) if made.ids else None
-            except WorkbenchError as error:  # plain text: nobody reads HTML out of an exception
-                raise gr.Error(str(error), print_exception=False) from None
+        with answered(services.language(request)):
+            if not isinstance(batch_size, (int, float)):
+                raise InputError(Says.batch_size_whole_number(), where=repr(batch_size)[:200])
+            wanted = VectorizeRequest(
+                _model_ids(models), int(batch_size), device or "auto", dtype or "auto", bool(normalize)
+            )
+            with closing(run(services, files, wanted, pictures=False)) as steps:
+                for step in steps:
+                    if isinstance(step, Progress):
+                        progress = {"stage": step.stage, "done": step.done, "total": step.total}
+                        yield {"progress": progress}, None
+                    else:
+                        made = step.table
+                        yield report(made), str(download_file(step, ".npz")) if made.ids else None
 
     with gr.Row(visible=False):
         files = Uploads(file_count="multiple", label="files")
