@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ..messages import listed
-from ..runs.words import Says
+from ..messages import Message, listed
 from ..settings import Settings
+from .words import Says
 
 app = typer.Typer(no_args_is_help=True, help="Training runs: what is there, and is a difference more than noise?")
 
@@ -75,7 +75,8 @@ def compare_command(
         problems = [{"path": one.path, "code": one.code, "reason": one.reason} for one in found.problems]
         print(json.dumps({**report.to_json(), "problems": problems}, indent=2, ensure_ascii=False))
         return
-    print(f"{metric}, {'lower' if report.direction == 'min' else 'higher'} is better, {_choice(report)}\n")
+    better = Says.runs_lower_better if report.direction == "min" else Says.runs_higher_better
+    print(f"{better(metric=metric, choice=_choice(report))}\n")
     headings = ["arm", "runs", "mean", "95 % interval", "IQM", "lowest", "highest"]
     print(_table(headings, [_arm_row(one) for one in report.arms]))
     if report.comparisons:
@@ -85,9 +86,9 @@ def compare_command(
     for comparison in report.comparisons:
         print(report.sentence(comparison))
     for note in report.notes:
-        print(f"Note: {note}.")
+        print(Says.runs_note(note=note))
     if report.excluded:
-        print(f"\nNot counted, or not fully ({len(report.excluded)}):")
+        print(f"\n{Says.runs_excluded(count=len(report.excluded))}")
         for one in report.excluded:
             print(f"  {one.run}: {one.reason}")
     _print_problems(found)
@@ -122,12 +123,12 @@ def list_command(folder: Folder, as_json: AsJson = False, cache: UseCache = True
         + [_cell(config_text(run.config[key])) if key in run.config else "" for key in keys[:8]]
         for run in found
     ]
-    print(_table(["run", "status", "format", "metrics", "last step", *keys[:8]], rows) if rows else "No runs here.")
+    print(_table(["run", "status", "format", "metrics", "last step", *keys[:8]], rows) if rows else Says.runs_none())
     if len(keys) > 8:
-        print(f"Also different: {', '.join(keys[8:])}")
+        print(Says.runs_also_differ(names=", ".join(keys[8:])))
     for run in found:
         for note in run.notes:
-            print(f"Note: {run.name}: {note}.")
+            print(Says.runs_note_of(run=run.name, note=note))
     _print_problems(found)
 
 
@@ -144,9 +145,9 @@ def pack_command(
 
     runs = len(RunReader(folder).read())
     packed = pack_runs(folder, file)
-    print(Says.packed(runs=runs, files=packed.files, size=packed.bytes, path=file))
+    print(Says.runs_packed(runs=runs, files=packed.files, size=packed.bytes, path=file))
     if packed.left_out:
-        print(Says.left_out(names=listed(packed.left_out, 10)), file=sys.stderr)
+        print(Says.runs_left_out(names=listed(packed.left_out, 10)), file=sys.stderr)
 
 
 @app.command("unpack")
@@ -157,7 +158,7 @@ def unpack_command(
     """Write the files of a pack into a folder, byte by byte as they were packed."""
     from ..runs import unpack_runs
 
-    print(Says.unpacked(files=unpack_runs(file, folder), path=folder))
+    print(Says.runs_unpacked(files=unpack_runs(file, folder), path=folder))
 
 
 def _read(folder: Path, cache: bool) -> Any:
@@ -168,13 +169,13 @@ def _read(folder: Path, cache: bool) -> Any:
 
 def _print_problems(found: Any) -> None:
     for problem in found.problems:
-        print(f"Not read: {problem.path}: {problem.reason}", file=sys.stderr)
+        print(Says.runs_not_read(path=problem.path, reason=problem.reason), file=sys.stderr)
 
 
-def _choice(report: Any) -> str:
+def _choice(report: Any) -> Message:
     if report.at == "best":
-        return f"checkpoint chosen by {report.select_metric}" if report.select_metric else "logged once for each run"
-    return "at the last step" if report.at == "last" else f"at step {int(report.at):,}"
+        return Says.runs_chosen_by(metric=report.select_metric) if report.select_metric else Says.runs_logged_once()
+    return Says.runs_at_last() if report.at == "last" else Says.runs_at_step(step=int(report.at))
 
 
 def _last_step(run: Any) -> int:

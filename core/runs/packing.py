@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..files import replacing
 from ..messages import reason_of
 from .archives import DAMAGED
+from .discover import checked_root
 from .formats.pack import SUFFIX, PackTree
 from .limits import ReadLimits
 from .parsing import Unreadable
@@ -37,14 +38,15 @@ class Packed:
     left_out: tuple[str, ...]
 
 
-def pack_runs(folder: Path, file: Path) -> Packed:
+def pack_runs(folder: Path | str, file: Path) -> Packed:
     """Writes all files under `folder` into one pack; an older one of this name is replaced when the new one is whole.
 
     Raises:
-        InputError: the name is not that of a pack, there is nothing to pack, or the disk refuses.
+        InputError: no such folder, a name that is not that of a pack, nothing to pack, or the disk refuses.
     """
     if not file.name.endswith(SUFFIX) or file.name == SUFFIX:
         raise InputError(Says.pack_name(suffix=SUFFIX), where=str(file), next_step=Says.choose_pack_name(suffix=SUFFIX))
+    folder = checked_root(folder)
     paths, left_out = _packable(folder)
     if not paths:
         raise InputError(Says.pack_nothing(), where=str(folder), next_step=Says.give_runs_folder())

@@ -161,12 +161,6 @@ class Says(Vocabulary, package="runs"):
     unpack_unwritten = Template("The runs cannot be unpacked: {error}.", "无法解压训练记录：{error}。")
     unpack_not_empty = Template("The folder to unpack into is not empty.", "要解压到的文件夹不是空的。")
     choose_new_folder = Template("Choose a new folder.", "请选择新的文件夹。")
-    packed = Template(
-        "{runs:,} runs, {files:,} files, {size:,} bytes: {path}",
-        "{runs:,} 次训练、{files:,} 个文件、{size:,} 字节：{path}",
-    )
-    unpacked = Template("{files:,} files: {path}", "{files:,} 个文件：{path}")
-    left_out = Template("Left out: {names}.", "未包含：{names}。")
 
     # ---- writing a run
     config_no_seed = Template("A run's config needs a seed.", "训练的配置须有 seed。")

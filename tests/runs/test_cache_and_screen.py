@@ -79,6 +79,15 @@ def test_a_long_log_is_parsed_once_and_then_mapped(root: Path, tmp_path: Path, p
     assert second.metrics["a"].step is second.metrics["b"].step, "shared axes are stored once"
 
 
+def test_notes_come_out_of_the_cache_in_both_languages(root: Path, tmp_path: Path) -> None:
+    with (root / "long" / "metrics.jsonl").open("a") as file:
+        file.write("not JSON\n")
+    first = read_runs(root, cache_dir=tmp_path / "cache").runs[0].notes
+    again = read_runs(root, cache_dir=tmp_path / "cache").runs[0].notes
+    assert again == first == (f"1 lines could not be read (not JSON); the first is line {ROWS + 1}",)
+    assert [note.said("zh") for note in again] == [f"1 行无法读取（不是 JSON）；首个为第 {ROWS + 1} 行"]
+
+
 def test_a_log_that_grew_since_it_was_cached_is_read_from_there(
     root: Path, tmp_path: Path, parsed_bytes: list[int]
 ) -> None:
