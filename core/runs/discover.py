@@ -78,7 +78,7 @@ OpenArchive = Callable[[ArchiveFormat, str], Archive]
 
 def discover(root: Path, limits: ReadLimits, open_archive: OpenArchive) -> tuple[list[Place], list[Problem]]:
     """Every run's files under the root, those in archives too, and what could not be looked into."""
-    walk = _Walk(DiskTree(root), limits, limits.max_files)
+    walk = _Walk(DiskTree(root), limits, limits.max_files).walk()
     places, problems = walk.places, walk.problems
     taken = {place.path for place in places}
     files_left = walk.files_left
@@ -88,7 +88,10 @@ def discover(root: Path, limits: ReadLimits, open_archive: OpenArchive) -> tuple
         except Unreadable as error:
             problems.append(Problem(shown_path(path), error.code, error.reason))
             continue
-        inner = _Walk(tree, limits, files_left)
+        except OSError as error:
+            problems.append(Problem(shown_path(path), "unreadable", Says.file_unopened(error=reason_of(error))))
+            continue
+        inner = _Walk(tree, limits, files_left).walk()
         files_left = inner.files_left
         problems += [*tree.problems, *inner.problems]
         problems += [Problem(tree.shown(one), "pack", Says.pack_in_pack()) for _, one in inner.archives]
@@ -121,15 +124,19 @@ class _Walk:
         self.problems: list[Problem] = []
         self.files_left = files_left  # below zero: so many were passed over
         self._tree = tree
+        self._limits = limits
         self._by_folder: dict[str, Place] = {}
+
+    def walk(self) -> _Walk:
         pending = [("", 0)]
         while pending:
             folder, depth = pending.pop()
             subfolders = self._look_into(folder)
-            if depth < limits.max_depth:
+            if depth < self._limits.max_depth:
                 pending += [(path, depth + 1) for path in reversed(subfolders)]
             elif subfolders:
-                self._report(folder, "depth", Says.folders_too_deep(limit=limits.max_depth))
+                self._report(folder, "depth", Says.folders_too_deep(limit=self._limits.max_depth))
+        return self
 
     def _report(self, path: str, code: str, reason: Message) -> None:
         self.problems.append(Problem(self._tree.shown(path), code, reason))

@@ -42,6 +42,7 @@ class GrowingLog:
             file, stamp = self.tree.open(self.path)
         except OSError as error:
             self._fail("unreadable", Says.file_unopened(error=why(error)))
+            self._stamp = None  # to be tried again, whatever the file looks like then
             return
         with file:
             self.version += 1

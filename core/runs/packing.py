@@ -7,7 +7,6 @@ the later.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import zipfile
@@ -17,7 +16,6 @@ from pathlib import Path
 from ..errors import InputError
 from ..files import replacing
 from ..messages import reason_of
-from .archives import DAMAGED
 from .discover import checked_root
 from .formats.pack import SUFFIX, PackTree
 from .limits import ReadLimits
@@ -31,7 +29,7 @@ _CHUNK_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Packed:
-    """What was written: how many files, the pack's bytes, and paths left out (links, hidden files, locks, packs)."""
+    """What was written: how many files, the pack's bytes, and paths left out (links, hidden files, packs)."""
 
     files: int
     bytes: int
@@ -69,9 +67,9 @@ def _packable(folder: Path) -> tuple[list[str], list[str]]:
     for parent, folders, names in os.walk(folder):
         for name in [*folders, *names]:
             path = (Path(parent) / name).relative_to(folder).as_posix()
-            if (Path(parent) / name).is_symlink() or name.startswith(".") or name.endswith((SUFFIX, ".lock")):
+            if (Path(parent) / name).is_symlink() or name.startswith(".") or name.endswith(SUFFIX):
                 left_out.append(path)
-            elif name in names:
+            elif name in names and not name.endswith(".lock"):  # a lock is no part of a run
                 keeps_name = "\\" not in path and path[1:2] != ":" and path == path.encode("utf-8", "replace").decode()
                 (paths if keeps_name and (Path(parent) / name).is_file() else left_out).append(path)
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -108,11 +106,17 @@ def unpack_runs(file: Path, folder: Path, limits: ReadLimits | None = None) -> i
             Says.pack_unread(error=error.reason), where=str(file), next_step=Says.ask_for_pack_again()
         ) from None
     try:
-        _refuse(tree, file)
+        if tree.problems:  # it would be unpacked in part: then not at all
+            refused = Says.pack_refused(reason=tree.problems[0].reason)
+            raise InputError(refused, where=tree.problems[0].path, next_step=Says.ask_for_pack_again())
         folder.parent.mkdir(parents=True, exist_ok=True)
         with replacing(folder) as (draft,):
             for path in tree.paths:
-                _write(tree, path, draft / path)
+                target = draft / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                tree.copy(path, target)
+                modified_ns = tree.stamp(path)[3]
+                os.utime(target, ns=(modified_ns, modified_ns))
         return tree.files
     except OSError as error:
         raise InputError(
@@ -120,21 +124,3 @@ def unpack_runs(file: Path, folder: Path, limits: ReadLimits | None = None) -> i
         ) from None
     finally:
         tree.close()
-
-
-def _refuse(tree: PackTree, file: Path) -> None:
-    """What cannot be read in a pack makes unpacking it a loss: then nothing is written."""
-    if tree.problems:
-        first = tree.problems[0]
-        raise InputError(Says.pack_refused(reason=first.reason), where=first.path, next_step=Says.ask_for_pack_again())
-
-
-def _write(tree: PackTree, path: str, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tree.open(path)[0] as source, target.open("xb") as copy:
-        try:
-            shutil.copyfileobj(source, copy, _CHUNK_BYTES)
-        except DAMAGED as error:
-            raise OSError(errno.EIO, reason_of(error)) from None
-    modified_ns = tree.stamp(path)[3]
-    os.utime(target, ns=(modified_ns, modified_ns))

@@ -28,7 +28,7 @@ from .growing import GrowingDatabase, GrowingLog
 from .limits import ReadLimits
 from .parsing import Unreadable
 from .series import Problem, Run, RunSet
-from .trees import Stamp, opaque_id, stamp_of
+from .trees import Stamp, opaque_id, shown_path, stamp_of
 from .words import Says
 
 
@@ -120,7 +120,7 @@ class RunReader:
             with self._lock:
                 try:
                     return place.tree.open(path)[0].read()
-                except (OSError, KeyError):
+                except OSError:
                     pass
                 finally:
                     self._close_archives()
@@ -195,7 +195,7 @@ class RunReader:
         problems += [log.problem for log in logs if log.problem is not None]
         good = [log for log in logs if log.problem is None]
         if not good and not place.companions:
-            problems += [Problem(place.tree.shown(place.path), "left_out", note) for note in place.notes]
+            problems += [Problem(shown_path(place.path), "left_out", note) for note in place.notes]
             return None
         companions = {name: self._companions[place.tree.key(path)] for name, path in place.companions.items()}
         parts = parts_of(place, logs, good, companions)
@@ -211,7 +211,7 @@ class RunReader:
             return known[1]
         run = run_of(parts, self.root.name)
         if isinstance(run, Message):
-            problems.append(Problem(place.tree.shown(place.path), "no_metrics", run))
+            problems.append(Problem(shown_path(place.path), "no_metrics", run))
             return None
         self._runs[run_id] = (made_of, run)
         return run

@@ -233,6 +233,16 @@ def test_damage_inside_a_pack_costs_the_member_and_unpacking_leaves_nothing_half
     assert not (tmp_path / "out").exists()
 
 
+def test_a_member_without_a_date_is_read(tmp_path: Path) -> None:
+    (tmp_path / "packs").mkdir()
+    with zipfile.ZipFile(tmp_path / "packs" / "x.runs.zip", "w") as archive:
+        archive.writestr("a.csv", "step,loss\n1,2\n")
+    data = (tmp_path / "packs" / "x.runs.zip").read_bytes()
+    start = data.index(b"PK\x01\x02")
+    (tmp_path / "packs" / "x.runs.zip").write_bytes(data[: start + 12] + bytes(4) + data[start + 16 :])
+    assert [run.name for run in read_runs(tmp_path / "packs")] == ["a"]
+
+
 def test_a_pack_in_a_pack_is_named_and_not_opened(root: Path, tmp_path: Path) -> None:
     inner = tmp_path / "inner.runs.zip"
     pack_runs(root, inner)

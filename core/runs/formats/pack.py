@@ -34,11 +34,13 @@ SUFFIX = ".runs.zip"
 MEMBERS_PER_FILE = 10
 """So many members may a pack have for each log that may be read: a run's small files, and what is no log."""
 SMALL_BYTES = 2**20
+"""Members up to this size are unpacked in one go."""
 _LOCAL_HEADER_BYTES = 30
+_CHUNK_BYTES = 2**20
 
 
 class PackTree:
-    """What is in a pack; see `trees.Tree`. Members that cannot be read are in `problems`."""
+    """What is in a pack; see `trees.Tree` and `Archive`. `paths`: of all members that can be read."""
 
     is_live = False  # whoever wrote these runs did it elsewhere, or before
 
@@ -101,12 +103,17 @@ class PackTree:
     def entries(self, folder: str) -> list[Entry]:
         return sorted(self._folders.get(folder, {}).values(), key=lambda entry: entry.name)
 
+    def _member(self, path: str) -> zipfile.ZipInfo:
+        if path not in self._members:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return self._members[path]
+
     def stamp(self, path: str) -> Stamp:
-        member = self._members[path]
+        member = self._member(path)
         return (self._inode, member.CRC, member.file_size, _modified_ns(member))
 
     def open(self, path: str) -> tuple[BinaryIO, Stamp]:
-        member = self._members[path]
+        member = self._member(path)
         try:
             # No more is read than the archive says that there is; so the sums of its sizes can be believed.
             content = self._small_content(member)
@@ -122,7 +129,7 @@ class PackTree:
         archive = self._opened().fp
         assert archive is not None, "just opened"
         header = os.pread(archive.fileno(), _LOCAL_HEADER_BYTES, member.header_offset)
-        if header[:4] != b"PK\x03\x04":
+        if len(header) < _LOCAL_HEADER_BYTES or header[:4] != b"PK\x03\x04":
             raise zipfile.BadZipFile("no member where the directory says")
         skipped = sum(struct.unpack("<HH", header[26:30]))  # the name again, and extra fields
         start = member.header_offset + _LOCAL_HEADER_BYTES + skipped
@@ -145,9 +152,16 @@ class PackTree:
         with tempfile.TemporaryDirectory(prefix="runs-pack-") as folder:
             for suffix in ("", *beside):
                 if path + suffix in self._members:
-                    with self.open(path + suffix)[0] as source, (Path(folder) / f"runs{suffix}").open("wb") as copy:
-                        shutil.copyfileobj(source, copy)
+                    self.copy(path + suffix, Path(folder) / f"runs{suffix}")
             yield Path(folder) / "runs"
+
+    def copy(self, path: str, target: Path) -> None:
+        """Writes a member to a new file. Raises `OSError`, also for a damaged one."""
+        with self.open(path)[0] as source, target.open("xb") as copy:
+            try:
+                shutil.copyfileobj(source, copy, _CHUNK_BYTES)
+            except DAMAGED as error:
+                raise OSError(errno.EIO, reason_of(error)) from None
 
     def key(self, path: str) -> str:
         return f"{self._file}#{path}"
@@ -160,7 +174,8 @@ def _modified_ns(member: zipfile.ZipInfo) -> int:
     """When a member was last written, unix nanoseconds; of archives made elsewhere to two seconds."""
     if member.comment.isdigit() and len(member.comment) < 25:
         return int(member.comment)
-    return calendar.timegm((*member.date_time, 0, 0, 0)) * 10**9
+    year, month, *rest = member.date_time
+    return calendar.timegm((year, min(max(month, 1), 12), *rest, 0, 0, 0)) * 10**9  # a stranger's month may be none
 
 
 register(ArchiveFormat("pack", PackTree, suffixes=(SUFFIX,)))
