@@ -41,6 +41,7 @@ def build(services):
     results = gr.Column(visible=False, elem_id="toy-results")
     with results:
         table = ResultTable("toy-table")
+        long = ResultTable("toy-long", max_height_px=200)
         save = gr.Button(label("toy_save"), elem_id="toy-save")
         handover = Handover()
     said = panels.html_part("toy-said")
@@ -57,6 +58,7 @@ def build(services):
             number: play,
             results: gr.Column(visible=True),
             table: Rows(("name", "score"), cells),
+            long: Rows(("number",), [(number,) for number in range(1000)]),
             **job.switched(False),
         }
 
@@ -70,7 +72,7 @@ def build(services):
             return panels.hint(f"row {chosen_row(event, 4)}")
 
     job.run.click(begin, None, [*job.parts, results], **AT_ONCE).then(
-        run, None, [*job.parts, number, results, table], **COMPUTES
+        run, None, [*job.parts, number, results, table, long], **COMPUTES
     )
     save.click(write, number, handover, **PRIVATE)
     table.select(choose, None, said, **AT_ONCE)
@@ -142,7 +144,7 @@ def test_after_a_second_run_its_own_file_is_handed_out_and_no_button_of_the_firs
             assert saved.value.suggested_filename == "toy.txt"
             assert (tmp_path / "saved.txt").read_text() == name
     names = [button.inner_text() for button in page.locator("#toy-results button:visible").all()]
-    assert names == ["name", "score", "Copy table", "Keep"]
+    assert names == ["name", "score", "Copy table", "number", "Copy table", "Keep"]
     assert not page.locator("#toy-results a:visible").count()
 
 
@@ -174,6 +176,18 @@ def test_rows_are_sorted_chosen_and_taken_literally(toy) -> None:
     page.locator("#toy-table tbody tr", has_text="run").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#toy-said")).to_contain_text("row 0")
+
+
+def test_a_long_table_is_drawn_as_far_as_one_looks(toy) -> None:
+    play(toy)
+    rows = toy.page.locator("#toy-long tbody tr")
+    expect(rows).to_have_count(200)
+    toy.page.locator("#toy-long .wb-table").evaluate("table => { table.scrollTop = table.scrollHeight; }")
+    expect(rows).to_have_count(400)
+    assert toy.cell("toy-long", 399, 0) == "399"
+    for _ in range(2):
+        toy.page.locator("#toy-long th button").click()
+    assert toy.cell("toy-long", 0, 0) == "999", "sorted as a whole, not as far as drawn"
 
 
 def test_the_open_tab_stands_in_the_address_and_a_reload_lands_there(visit) -> None:

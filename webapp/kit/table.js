@@ -44,7 +44,8 @@
         sort = { column, down: sort.column === column && !sort.down };
         draw();
       });
-      const cell = make("th", { scope: "col" }, button);
+      const first = value().cells[0]?.[column];
+      const cell = make("th", { scope: "col", className: typeof first === "number" ? "number" : "" }, button);
       if (sort.column === column) cell.ariaSort = sort.down ? "descending" : "ascending";
       if (value().widths[column]) cell.style.width = value().widths[column];
       return cell;
