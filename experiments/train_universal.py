@@ -22,8 +22,9 @@ from pathlib import Path
 from core.errors import WorkbenchError
 from core.pose.arms import ARMS, STANDARD_ARMS
 from core.settings import Settings
+from experiments.pose_encoder.plan import PRECISIONS, PosePlan
 from experiments.pose_encoder.sweep import sweep
-from experiments.pose_encoder.train import PRECISIONS, PosePlan, train
+from experiments.pose_encoder.train import train
 
 
 def parser() -> argparse.ArgumentParser:

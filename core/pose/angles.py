@@ -27,6 +27,7 @@ from ..messages import Message
 from ..words import Common
 from .words import Says
 
+ANGLES = ("yaw", "pitch", "roll")
 ANGLE_NAMES = (Says.yaw, Says.pitch, Says.roll)
 
 

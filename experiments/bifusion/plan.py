@@ -10,6 +10,10 @@ from typing import Any
 import yaml
 
 from core.errors import InputError
+from core.settings import REPO_DIR
+
+DEFAULT_CONFIG = REPO_DIR / "experiments" / "configs" / "bifusion.yaml"
+DEFAULT_WORK_DIR = Path.home() / ".cache" / "clip-workbench" / "bifusion"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from core.settings import REPO_DIR, Settings
 from experiments.bifusion.data import FrameBank, prepare_rooms
 from experiments.bifusion.frames import read_classes, read_split
 from experiments.bifusion.model import Segmenter, instance_loss, semantic_loss
-from experiments.train_bifusion import DEFAULT_WORK_DIR, _image_model
+from experiments.bifusion.place import image_model
+from experiments.bifusion.plan import DEFAULT_WORK_DIR
 
 POINTS = (256, 4_096, 65_536)
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         root = prepare_rooms(options.work_dir)
         classes = read_classes(root)
-        encoder = _image_model("demo_clip", options.weights_dir)
+        encoder = image_model("demo_clip", options.weights_dir)
         bank = FrameBank(read_split(root, "train", classes)[:2], classes, encoder)
         rows = []
         for points in options.points:

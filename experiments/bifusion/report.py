@@ -17,8 +17,7 @@ import numpy as np
 
 from core.errors import WorkbenchError
 from core.runs import Run, read_runs
-from experiments.bifusion.plan import read_arms
-from experiments.train_bifusion import DEFAULT_CONFIG
+from experiments.bifusion.plan import DEFAULT_CONFIG, read_arms
 
 Reading = Callable[[Run], "float | None"]
 

@@ -13,7 +13,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from core.errors import InputError, WorkbenchError
-from experiments.pose_encoder.train import PosePlan, train
+from experiments.pose_encoder.plan import PosePlan
+from experiments.pose_encoder.train import train
 
 NOT_LOGS = ("checkpoint.pt", "best.pt", "process.json")  # process.json names a process of this machine
 

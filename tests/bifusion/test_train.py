@@ -18,12 +18,14 @@ from safetensors.torch import load_file, save_file
 from core.errors import InputError
 from core.runs import read_runs
 from core.settings import REPO_DIR
-from experiments import train_bifusion
+from experiments.bifusion import train as training
 from experiments.bifusion.data import prepare_rooms
+from experiments.bifusion.place import Place
 from experiments.bifusion.plan import FusionPlan
 from experiments.bifusion.report import table
+from experiments.bifusion.train import _summed_up, train
 from experiments.devices import launched_fabric
-from experiments.train_bifusion import Place, _summed_up, main, train
+from experiments.train_bifusion import main
 
 TINY = FusionPlan(
     model="custom_tiny", epochs=4, steps_per_epoch=2, batch_size=2, points=40, log_every=1, evaluate_every=2, lr=1e-3
@@ -134,7 +136,7 @@ def test_the_note_says_zero_then_a_thousandth(place: Place):
 
 def test_what_is_no_number_is_counted_and_shown(place: Place, monkeypatch: pytest.MonkeyPatch):
     """A loss that breaks at the third step: the counts say so, and no later row hides it."""
-    genuine = train_bifusion._Trainer._losses
+    genuine = training._Trainer._losses
     calls = []
 
     def breaking(self, out, batch):
@@ -142,7 +144,7 @@ def test_what_is_no_number_is_counted_and_shown(place: Place, monkeypatch: pytes
         losses = genuine(self, out, batch)
         return {**losses, "clip": losses["clip"] * math.nan} if len(calls) == 3 else losses
 
-    monkeypatch.setattr(train_bifusion._Trainer, "_losses", breaking)
+    monkeypatch.setattr(training._Trainer, "_losses", breaking)
     logged = rows(train(TINY, place, FABRIC))
     assert logged[0]["nan/loss"] == 0 and logged[1]["nan/loss"] >= 1
     assert logged[1]["grad/total_max"] == math.inf and logged[-1]["nan/gradient"] >= 5
@@ -177,7 +179,7 @@ def test_the_command_trains_arms_by_seeds_and_leaves_finished_runs_alone(
     place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     trained = []
-    monkeypatch.setattr(train_bifusion, "train", lambda plan, *_args, **_more: trained.append(plan.run_name))
+    monkeypatch.setattr(training, "train", lambda plan, *_args, **_more: trained.append(plan.run_name))
     config = tmp_path / "c.yaml"
     config.write_text("base: {model: custom_tiny}\narms: {a: {}, b: {form: stable}}\n")
     rooms = ("--data_dir", str(prepare_rooms(place.work_dir, dict(place.rooms or ()))))
@@ -268,9 +270,9 @@ def test_whole_vits_may_train_too(place: Place):
 def test_the_report_shows_what_broke(place: Place, monkeypatch: pytest.MonkeyPatch):
     train(TINY, place, FABRIC)
     train(TINY.changed({"images": False, "fusion": "3d_only"}, "test"), place, FABRIC)
-    genuine = train_bifusion._Trainer._losses
+    genuine = training._Trainer._losses
     monkeypatch.setattr(
-        train_bifusion._Trainer,
+        training._Trainer,
         "_losses",
         lambda self, out, batch: {name: loss * math.nan for name, loss in genuine(self, out, batch).items()},
     )

@@ -11,7 +11,8 @@ from core.pose.arms import ARMS
 from core.pose.encoders import build_pose_encoder
 from core.runs import read_runs
 from experiments.pose_encoder.data import generated
-from experiments.pose_encoder.train import PosePlan, train
+from experiments.pose_encoder.plan import PosePlan
+from experiments.pose_encoder.train import train
 
 
 @pytest.mark.parametrize("name", ARMS)

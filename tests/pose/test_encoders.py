@@ -322,6 +322,13 @@ def test_an_encoder_is_restored_from_its_state(tiny_weights: Path) -> None:
         assert torch.equal(one(POSES), other(POSES)), name
 
 
+def test_arrays_are_encoded_as_tensors_are(tiny_weights: Path) -> None:
+    for name in ("none", "mlp", "clip"):
+        encoder = built(name, tiny_weights)
+        made_ND = encoder.encode(POSES.double().numpy())
+        assert made_ND.dtype == np.float32 and np.array_equal(made_ND, encoder(POSES).detach().numpy()), name
+
+
 # ------------------------------------------------------------------ what is refused
 
 

@@ -23,7 +23,8 @@ from experiments import train_universal
 from experiments.pose_encoder import train as training
 from experiments.pose_encoder.data import PoseData, generated
 from experiments.pose_encoder.model import FaceModel, landmark_loss
-from experiments.pose_encoder.train import PosePlan, evaluate, train
+from experiments.pose_encoder.plan import PosePlan
+from experiments.pose_encoder.train import evaluate, train
 from tests.pose_encoder.folders import write_aflw2000
 
 PLAN = PosePlan(

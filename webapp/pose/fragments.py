@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.pose.angles import ANGLES
 from core.pose.arms import ARMS
 from core.pose.text import CAPTIONS, PITCH_WORDS, ROLL_WORDS, YAW_WORDS, bins, caption_numbers
 from webapp.kit.panels import hint, notes_panel, text
@@ -45,7 +46,7 @@ def caption_panel(looked: Looked, language: Language) -> str:
         number = say(language, "pose_caption_numbers")
     else:
         number = say(language, "pose_caption_number", number=int(caption_numbers(pose.angles_13)[0]) + 1)
-        spans = dict(zip(("yaw", "pitch", "roll"), _spans(pose), strict=True))
+        spans = dict(zip(ANGLES, _spans(pose), strict=True))
         lines += [say(language, "pose_same_caption", **spans), say(language, "pose_loss")]
     items = "".join(f"<p>{text(line)}</p>" for line in lines)
     return (
@@ -57,7 +58,7 @@ def caption_panel(looked: Looked, language: Language) -> str:
 def _spans(pose: Pose) -> list[str]:
     """The bin of each angle in degrees: `15 … 45`, `< −45`."""
     spans = []
-    for name, number in zip(("yaw", "pitch", "roll"), bins(pose.angles_13)[0].tolist(), strict=True):
+    for name, number in zip(ANGLES, bins(pose.angles_13)[0].tolist(), strict=True):
         one = dial_bins()[name][number]
         low, high = f"{one['from']:g}".replace("-", "−"), f"{one['to']:g}".replace("-", "−")
         if one["from"] == -180:

@@ -24,7 +24,7 @@ import numpy as np
 from core.errors import InputError
 from core.images.crops import crop
 from core.images.decode import decode
-from core.pose.angles import ANGLE_NAMES, checked_angles
+from core.pose.angles import ANGLE_NAMES, ANGLES, checked_angles
 from core.pose.arms import ARMS
 from core.pose.audit import Candidate, Encode, PoseAudit, audit_all
 from core.pose.embedding import Embedded, Wording, embed_captions, embed_poses, lend_text_model, vector_table
@@ -44,7 +44,6 @@ from webapp.pose.words import Says
 if TYPE_CHECKING:
     from core.pose.encoders import PoseEncoder
 
-ANGLES = ("yaw", "pitch", "roll")
 OUTPUT_DIM = 3 * 512
 ENCODERS = tuple(name for name in ARMS if name not in ("none", "clip_permuted", "clip_random"))
 """Whose q, k, v are shown: all but those that say nothing true of the pose."""
@@ -153,11 +152,8 @@ class UntrainedEncoder:
 
     def __call__(self, angles_N3: np.ndarray) -> np.ndarray:
         """float64 `[N, 3]` degrees → float32 `[N, OUTPUT_DIM]`."""
-        import torch
-
-        with self._lock, torch.inference_mode():
-            made: np.ndarray = self._encoder(torch.from_numpy(angles_N3).float()).numpy()
-        return made
+        with self._lock:
+            return self._encoder.encode(angles_N3)
 
 
 class EncoderShelf:
@@ -262,10 +258,8 @@ def audits(services: Services, shelf: EncoderShelf, model: str, device: str) -> 
 
     def uncached(angles_N3: np.ndarray) -> np.ndarray:
         """Every pose's caption through the text tower, then through the projection."""
-        import torch
-
         captions = Wording().captions(angles_N3)
-        with lend_text_model(services.manager, model, device) as lease, torch.inference_mode():
+        with lend_text_model(services.manager, model, device) as lease:
             for begin in range(0, len(captions), 64):
                 lease.encoder.encode_texts(captions[begin : begin + 64])
         return shelf.get("clip", model, device)(angles_N3)

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -50,6 +51,13 @@ class PoseEncoder(nn.Module):
         """
         out: torch.Tensor = self.projection(self.features(checked_tensor(angles_deg_B3)))
         return out
+
+    def encode(self, angles_deg_N3: np.ndarray) -> np.ndarray:
+        """The same for arrays, without gradients: `[N, 3]` degrees → float32 `[N, output_dim]`."""
+        device = next((weight.device for weight in self.parameters()), None)
+        with torch.inference_mode():
+            encoded_ND: np.ndarray = self(torch.from_numpy(angles_deg_N3).float().to(device)).cpu().numpy()
+        return encoded_ND
 
 
 class NoPoseEncoder(PoseEncoder):

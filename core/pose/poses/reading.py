@@ -16,10 +16,9 @@ import numpy as np
 from ...errors import InputError
 from ...messages import NOTHING, Message, english, reason_of
 from ...words import Common
-from ..angles import ANGLE_NAMES, wrap_deg
+from ..angles import ANGLE_NAMES, ANGLES, wrap_deg
 from ..words import Says
 
-ANGLES = ("yaw", "pitch", "roll")
 BLOCK_ROWS = 8192
 _NAME_PATTERN = re.compile(r"^(yaw|pitch|roll)(?:[ _-]*(?:\(|\[)?(?:deg|degrees|°)(?:\)|\])?)?$")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
