@@ -30,7 +30,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.runs import RunRecorder, downsample, read_runs
+from core.runs import RunRecorder, downsample, pack_runs, read_runs
 from core.runs.tfrecord import masked_crc32c
 
 VARIANTS = 8  # files differ in eight ways; writing two hundred different ones would take longer than the measurements
@@ -228,6 +228,8 @@ def measure_all(base: Path, quick: bool) -> list[dict[str, Any]]:
     runs, points = 1_000 // scale, 1_000
     write_jsonl_runs(base / "many", runs, points)
     row(f"{runs:,} × {points:,}, JSONL, first", _open(base / "many", base / "cache3"), "2 s")
+    pack_runs(base / "many", base / "packed" / "many.runs.zip")
+    row("the same in one pack, first", _open(base / "packed", base / "cache5"), "2 s")
     shutil.rmtree(base / "many")
 
     runs, points = 200 // scale, 100_000

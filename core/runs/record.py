@@ -142,11 +142,11 @@ class RunRecorder:
             self.flush()
         os.close(self._descriptor)
         self._descriptor = -1
-        if error:
-            self._process["error"] = error
-            _write_json(self.folder / "process.json", self._process)
-        write(self.folder / "status", f"{status}\n")
-        self._holds.close()
+        with self._holds:
+            if error:
+                self._process["error"] = error
+                _write_json(self.folder / "process.json", self._process)
+            write(self.folder / "status", f"{status}\n")
 
     def __enter__(self) -> RunRecorder:
         return self
