@@ -85,7 +85,7 @@ def open_poses(path: Path) -> PosesFile:
                 raise InputError(Says.column_twice(column=name), where=path.name, next_step=Says.column_twice_next())
         yaw, pitch, roll = (columns[0] for columns in columns_of.values())
         return PosesFile(path, delimiter, cells, True, (yaw, pitch, roll), size_bytes)
-    if len(missing) == len(cells[:3]) == len(ANGLES) and all(_is_number(cell) for cell in cells[:3]):
+    if len(missing) == len(ANGLES) <= len(cells) and all(_is_number(cell) for cell in cells[:3]):
         header = tuple(f"column {column}" for column in range(1, len(cells) + 1))
         return PosesFile(path, delimiter, header, False, (0, 1, 2), size_bytes)
     raise InputError(
