@@ -14,7 +14,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from core.runs import RunRecorder
+from core.runs import RunRecorder, pack_runs
 from tests.browser import harness
 
 LUCK = (0.11, -0.06, 0.02, -0.13, 0.09, 0.01, -0.04, 0.07)
@@ -91,6 +91,14 @@ def test_logs_sent_along_are_judged_and_forgotten(call: Callable[..., Any], tmp_
     assert any("leads out" in problem["reason"] for problem in answer["problems"])
     with pytest.raises(AppError, match="no such folder"):
         call(folder="mine")
+
+
+def test_a_pack_sent_along_is_judged_as_the_folder_that_it_was_made_of(
+    call: Callable[..., Any], runs_dir: Path, tmp_path: Path
+) -> None:
+    pack_runs(runs_dir / "many", tmp_path / "handed on.runs.zip")
+    answer = call(files=[handle_file(tmp_path / "handed on.runs.zip")])
+    assert answer == {**call(folder="many"), "folder": ""}
 
 
 def test_a_zip_bomb_is_refused_by_its_size_and_not_unpacked(call: Callable[..., Any], tmp_path: Path) -> None:
