@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from core.runs import RunRecorder
+from core.runs import RunRecorder, pack_runs
 from tests.browser import harness
 from tests.webapp.runs.test_api import write_runs
 
@@ -128,6 +128,23 @@ def test_logs_that_cannot_be_read_are_told_where_they_were_given(
     visitor.see("上传中没有可读的训练记录")
     expect(page.locator("#rn-problems")).to_contain_text("文件是空的（0 字节）")
     verdict(visitor, "clip 不如 mlp")
+
+
+def test_one_file_from_a_collaborator_shows_their_runs_and_their_verdict(
+    visit: Callable[..., harness.Visitor], runs_dir: Path, tmp_path: Path
+) -> None:
+    visitor = visit()
+    page = visitor.page
+    visitor.tab("Runs")
+    verdict(visitor, "clip is worse than mlp")
+    write_runs(tmp_path / "theirs", 6, mlp=4.0, clip=3.0)
+    pack_runs(tmp_path / "theirs", tmp_path / "theirs.runs.zip")
+    with page.expect_file_chooser() as chooser:
+        page.locator("#rn-upload").click()
+    chooser.value.set_files(str(tmp_path / "theirs.runs.zip"))
+    visitor.see("Runs in your upload: 12")
+    verdict(visitor, "clip is better than mlp")
+    expect(page.locator("#rn-table tbody tr").first).to_contain_text("clip-0")
 
 
 IN_VIEW = """() => {

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.runs import Problem, Report, Run, config_differences, config_text
 from webapp.kit.drawing import shorten
-from webapp.kit.panels import hint, text
+from webapp.kit.panels import hint, steps_panel, text
 from webapp.runs.costs import ArmCost, cost_text
 from webapp.runs.traces import GREY
 from webapp.runs.verdict import LISTED
@@ -56,25 +56,17 @@ def problems_panel(problems: Sequence[Problem], runs: Sequence[Run], language: L
 def _listing(key: str, count: int, rows: str, language: Language, *, kind: str, is_open: bool) -> str:
     more = f"<p>{text(say(language, 'runs_and_more', count=count - LISTED))}</p>" if count > LISTED else ""
     return (
-        f'<details class="rn-note {kind}"{" open" if is_open else ""}>'
+        f'<details class="wb-note {kind}"{" open" if is_open else ""}>'
         f"<summary>{text(say(language, key, count=count))}</summary><table>{rows}</table>{more}</details>"
     )
 
 
-def message(words: str, *, kind: str = "info") -> str:
-    """A lasting line of plain text: `kind` is `info` or `error`."""
-    return f'<p class="rn-message {kind}" role="{"alert" if kind == "error" else "status"}">{text(words)}</p>'
-
-
 def empty_panel(language: Language) -> str:
     """What to do where there are no runs at all."""
-    steps = "".join(f"<li>{text(say(language, f'runs_empty_{place}'))}</li>" for place in (1, 2, 3))
+    steps = [say(language, f"runs_empty_{place}") for place in (1, 2, 3)]
     code = "with RunRecorder('runs', 'adam-seed0', {'optimizer': 'adam', 'seed': 0}) as run:\n"
     code += "    run.log({'val/acc': 0.92}, step=100, epoch=1)"
-    return (
-        f'<div class="rn-empty"><h2>{text(say(language, "runs_empty_title"))}</h2><ol>{steps}</ol>'
-        f"<pre><code>{text(code)}</code></pre></div>"
-    )
+    return f"{steps_panel(say(language, 'runs_empty_title'), steps)}<pre><code>{text(code)}</code></pre>"
 
 
 # ------------------------------------------------------------------ table of runs

@@ -14,6 +14,7 @@ from core.runs import Report, Run, RunSet, config_differences
 from core.runs.compare import arms_of
 from webapp.kit.events import Updates
 from webapp.kit.notices import sentence
+from webapp.kit.panels import message_panel
 from webapp.runs import costs as run_costs
 from webapp.runs import figures, panels
 from webapp.runs.job import judge, matching, taking_part
@@ -68,7 +69,7 @@ class Showing:
         changed."""
         parts, runs = self.parts, window.runs.runs
         updates: Updates = {
-            parts.message: panels.message(window.message) if window.message else "",
+            parts.message: message_panel(window.message, kind="info") if window.message else "",
             parts.problems: panels.problems_panel(window.runs.problems, runs, self.language),
             parts.empty: "" if runs else panels.empty_panel(self.language),
             parts.body: gr.Column(visible=bool(runs)),

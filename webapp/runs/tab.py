@@ -25,6 +25,7 @@ import gradio as gr
 from core.runs import UPLOAD_LIMITS, RunReader, RunSet, stage_upload
 from webapp.kit.events import FOLLOWING, PRIVATE, Updates
 from webapp.kit.notices import shown
+from webapp.kit.panels import message_panel
 from webapp.kit.services import Services
 from webapp.kit.uploads import Upload
 from webapp.runs import api, panels
@@ -198,7 +199,7 @@ class _Wiring:
                 shutil.rmtree(folder, ignore_errors=True)
                 return {
                     parts.upload: None,
-                    parts.message: panels.message(showing.say("upload_none"), kind="error"),
+                    parts.message: message_panel(showing.say("upload_none")),
                     parts.problems: panels.problems_panel(problems_all, (), showing.language),
                 }
             window.forget()
