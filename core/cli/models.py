@@ -20,13 +20,10 @@ from ..models.spec import ModelSpec
 from ..models.words import Says
 from ..settings import Settings
 from .models_bench import bench_models
-from .options import AsJson, WeightsDir
+from .options import AsJson, WeightsDir, stdout
 
 app = typer.Typer(help="The models: what there is, download, verify, measure.", no_args_is_help=True)
 app.command("bench")(bench_models)
-
-
-_PLAIN_WIDTH = 200  # columns when stdout is a file or a pipe, so that no id is cut
 
 ModelId = Annotated[str, typer.Argument(metavar="ID", help="A model's id, as `list` shows it.")]
 
@@ -55,7 +52,7 @@ def list_models(weights_dir: WeightsDir = Settings.weights_dir, as_json: AsJson 
             spec.licence or "see source",
             _state(spec, weights_dir),
         )
-    _stdout().print(table)
+    stdout().print(table)
 
 
 @app.command("fetch")
@@ -64,7 +61,7 @@ def fetch_model(
     weights_dir: WeightsDir = Settings.weights_dir,
     as_json: AsJson = False,
     hub_url: Annotated[
-        str, typer.Option("--hub_url", "--hub-url", envvar="HF_ENDPOINT", help="The hub, or a mirror of it.")
+        str, typer.Option("--hub_url", envvar="HF_ENDPOINT", help="The hub, or a mirror of it.")
     ] = HUB_URL,
 ) -> None:
     """Download a model's weights to where they are looked up. Stopped downloads go on; nothing is fetched twice."""
@@ -80,7 +77,7 @@ def fetch_model(
     if as_json:
         print(json.dumps({"id": spec.id, "path": str(path), "sha256": recorded_sha256(path)}))
     else:
-        _stdout().print(f"{spec.id} is here: {path}", soft_wrap=True, highlight=False)
+        stdout().print(f"{spec.id} is here: {path}", soft_wrap=True, highlight=False)
 
 
 @app.command("check")
@@ -108,7 +105,7 @@ def check_model(
     table = Table(box=None, show_header=False, pad_edge=False)
     for key, value in result.items():
         table.add_row(key, str(value))
-    _stdout().print(table)
+    stdout().print(table)
 
 
 def _checked(encoder: Any, weights_dir: Path) -> dict[str, Any]:
@@ -160,8 +157,3 @@ def _state(spec: ModelSpec, weights_dir: Path) -> str:
     if spec.problem:
         return f"cannot be used: {spec.problem}"
     return "here" if weights.locate(spec, weights_dir) else weights.fetch_command(spec)
-
-
-def _stdout() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=_PLAIN_WIDTH)

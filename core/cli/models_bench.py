@@ -15,12 +15,10 @@ from ..models import catalogue
 from ..models.manager import ModelManager
 from ..models.words import Says
 from ..settings import Settings
-from .options import AsJson, Device, WeightsDir
+from .options import AsJson, Device, WeightsDir, stdout
 
 if TYPE_CHECKING:
     from ..models.bench import BenchRow
-
-_PLAIN_WIDTH = 200  # columns when stdout is a file or a pipe, so that no id is cut
 
 
 def bench_models(
@@ -31,9 +29,7 @@ def bench_models(
         str, typer.Option("--dtype", help="auto, fp32, bf16, fp16; several separated by commas.")
     ] = "auto",
     device: Device = "auto",
-    batch_size: Annotated[
-        int, typer.Option("--batch_size", "--batch-size", min=1, max=4096, help="Images in one pass.")
-    ] = 32,
+    batch_size: Annotated[int, typer.Option("--batch_size", min=1, max=4096, help="Images in one pass.")] = 32,
     seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="Time for each row, about.")] = 5.0,
     weights_dir: WeightsDir = Settings.weights_dir,
     as_json: AsJson = False,
@@ -56,8 +52,7 @@ def bench_models(
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=1))
     else:
-        console = Console()
-        (console if console.is_terminal else Console(width=_PLAIN_WIDTH)).print(_table(rows))
+        stdout().print(_table(rows))
     manager.close()
 
 

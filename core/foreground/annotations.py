@@ -79,10 +79,7 @@ def from_json(
         annotations = data
         _one_image_only(annotations)
     if not isinstance(annotations, (list, tuple)):
-        raise InputError(
-            Says.json_without_components(),
-            next_step=Says.give_annotations(),
-        )
+        raise InputError(Says.json_without_components(), next_step=Says.give_annotations())
     if len(annotations) > limits.max_components:
         raise InputError(Says.components_too_many(count=len(annotations), limit=limits.max_components))
     return _from_annotations(list(annotations), image_hw, source_hw, limits)
@@ -131,10 +128,7 @@ def _one_image_only(annotations: Any) -> None:
     if isinstance(annotations, (list, tuple)):
         ids = {str(a["image_id"]) for a in annotations if isinstance(a, Mapping) and "image_id" in a}
         if len(ids) > 1:
-            raise InputError(
-                Says.annotations_of_several_images(count=len(ids)),
-                next_step=Says.give_one_image(),
-            )
+            raise InputError(Says.annotations_of_several_images(count=len(ids)), next_step=Says.give_one_image())
 
 
 def _size_of(image: Any, image_hw: tuple[int, int]) -> tuple[int, int]:

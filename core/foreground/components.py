@@ -129,8 +129,7 @@ class Collector:
         self.pixels += (x1 - x0) * (y1 - y0)
         if self.pixels > self.limits.max_total_pixels:
             raise InputError(
-                Says.components_too_large(limit=self.limits.max_total_pixels),
-                next_step=Says.give_fewer_components(),
+                Says.components_too_large(limit=self.limits.max_total_pixels), next_step=Says.give_fewer_components()
             )
         fields = dict(brought)
         fields.setdefault("id", number)

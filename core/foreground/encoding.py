@@ -188,9 +188,7 @@ def normalised(features_ND: np.ndarray) -> np.ndarray:
 def require_text(encoder: Encoder) -> None:
     if not encoder.spec.has_text:
         raise Unsupported(
-            Says.no_text_tower(model=encoder.spec.id),
-            where=encoder.spec.id,
-            next_step=Common.choose_clip_model(),
+            Says.no_text_tower(model=encoder.spec.id), where=encoder.spec.id, next_step=Common.choose_clip_model()
         )
 
 

@@ -120,8 +120,7 @@ def score_foreground(
     request = replace(request, prompts=prompts)
     notices: list[Notice] = [*components.notices, *prompt_notices]
     if request.model == DEMO_MODEL:
-        text = Says.built_in_model()
-        notices.insert(0, Notice("built_in_model", text))
+        notices.insert(0, Notice("built_in_model", Says.built_in_model()))
     notices += list_notices(prompts, request.mode, request.rule)
     notices += _notices_of(components.components, request)
     with BatchRunner(
@@ -168,9 +167,7 @@ def score_all(
     cancel: threading.Event | None = None,
 ) -> ForegroundResult:
     """`score_foreground` without the progress."""
-    result = None
-    for item in score_foreground(picture, components, request, manager, cache=cache, cancel=cancel):
-        result = item
+    *_, result = score_foreground(picture, components, request, manager, cache=cache, cancel=cancel)
     assert isinstance(result, ForegroundResult), "the result is the last item"
     return result
 

@@ -265,10 +265,5 @@ def list_notices(prompts: PromptSet, mode: Mode = "note", rule: Rule = Rule()) -
         )
     # Without neutral prompts p_pos_sum = 1 - p_neg_sum, so whatever is not background passes the lower threshold.
     if not prompts.neutral and 1 - rule.negative_above > rule.likely_above:
-        notices.append(
-            Notice(
-                "branch_dead",
-                Says.branch_dead(multiplier=rule.ambiguous),
-            )
-        )
+        notices.append(Notice("branch_dead", Says.branch_dead(multiplier=rule.ambiguous)))
     return tuple(notices)

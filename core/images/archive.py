@@ -125,10 +125,7 @@ def _unpack(
                 next_step=Says.split_archive(),
             )
         if _ratio_exceeded(kept_bytes, archive_bytes, limits):
-            raise InputError(
-                Says.archive_packed_too_well(ratio=limits.max_ratio),
-                where=path.name,
-            )
+            raise InputError(Says.archive_packed_too_well(ratio=limits.max_ratio), where=path.name)
         if refused is not None:
             rejects.append(Reject(image_id, *refused))
         elif into is None:
@@ -226,8 +223,4 @@ class _BoundedReader(io.BufferedReader):
 
 
 def _too_many_members(name: str, limits: ArchiveLimits) -> InputError:
-    return InputError(
-        Says.too_many_members(limit=limits.max_members),
-        where=name,
-        next_step=Says.split_archive(),
-    )
+    return InputError(Says.too_many_members(limit=limits.max_members), where=name, next_step=Says.split_archive())

@@ -157,9 +157,7 @@ def _checked_array(source: ImageSource, limits: ImageLimits) -> np.ndarray:
     assert rgb_HWC is not None
     if rgb_HWC.ndim != 3 or rgb_HWC.shape[2] != 3 or rgb_HWC.dtype != np.uint8:
         raise ImageRejected(
-            Says.array_shape(dtype=rgb_HWC.dtype, shape=list(rgb_HWC.shape)),
-            where=source.id,
-            code_detail="unsupported",
+            Says.array_shape(dtype=rgb_HWC.dtype, shape=list(rgb_HWC.shape)), where=source.id, code_detail="unsupported"
         )
     if rgb_HWC.size == 0:
         raise ImageRejected(Says.array_empty(), where=source.id, code_detail="empty")

@@ -74,10 +74,7 @@ def _not_an_image(image_id: str, data: bytes) -> ImageRejected:
     for signature, offset, name in _OTHER_KINDS:
         if data[offset : offset + len(signature)] == signature:
             return ImageRejected(
-                Says.other_kind(kind=name),
-                where=image_id,
-                next_step=Says.convert(),
-                code_detail="unsupported",
+                Says.other_kind(kind=name), where=image_id, next_step=Says.convert(), code_detail="unsupported"
             )
     return ImageRejected(Says.not_an_image(), where=image_id, code_detail="not_an_image")
 

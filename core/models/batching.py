@@ -137,11 +137,7 @@ class BatchRunner:
                 self._note("oom_unload", Says.others_unloaded(model=self._model_id, device=device, count=unloaded))
                 return
         if device.type == "cpu":
-            raise OutOfMemory(
-                Says.memory_ran_out_cpu(),
-                where=self._model_id,
-                next_step=Says.choose_smaller(),
-            )
+            raise OutOfMemory(Says.memory_ran_out_cpu(), where=self._model_id, next_step=Says.choose_smaller())
         dtype = cpu_dtype_name(dtype_name(self.encoder.dtype))
         self._lease = None
         self._stack.close()

@@ -40,16 +40,10 @@ def read_state_dict(path: Path) -> StateDict:
             return load_file(path, device="cpu")
         content = read_archive(path) if is_archive(path) else _read_pickle(path)
     except pickle.UnpicklingError as error:
-        raise WeightsInvalid(
-            Says.more_than_tensors(),
-            where=str(path),
-            next_step=Says.save_as_safetensors(),
-        ) from error
+        raise WeightsInvalid(Says.more_than_tensors(), where=str(path), next_step=Says.save_as_safetensors()) from error
     except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, OSError) as error:
         raise WeightsInvalid(
-            Says.weights_unreadable(error=reason_of(error)),
-            where=str(path),
-            next_step=Says.delete_and_fetch(),
+            Says.weights_unreadable(error=reason_of(error)), where=str(path), next_step=Says.delete_and_fetch()
         ) from error
     return _unwrapped(content, path)
 

@@ -66,10 +66,7 @@ def pick_device(name: str) -> torch.device:
         return torch.device("mps")
     elif (numbered := re.fullmatch(r"cuda:(\d+)", wanted)) and int(numbered[1]) in _working_gpus():
         return torch.device("cuda", int(numbered[1]))
-    raise DeviceUnavailable(
-        Says.no_device(name=name),
-        next_step=Common.choose_one(names=", ".join(device_names())),
-    )
+    raise DeviceUnavailable(Says.no_device(name=name), next_step=Common.choose_one(names=", ".join(device_names())))
 
 
 def device_names() -> list[str]:
@@ -149,12 +146,7 @@ def dtype_name(dtype: torch.dtype) -> str:
 def dtype_notices(dtype: torch.dtype, device: torch.device) -> list[Notice]:
     """What the user should know about this choice: bf16 on a CPU that has to emulate it."""
     if device.type == "cpu" and dtype_name(dtype) == "bf16" and not cpu_has_bf16():
-        return [
-            Notice(
-                "slow_dtype",
-                Says.slow_bf16(),
-            )
-        ]
+        return [Notice("slow_dtype", Says.slow_bf16())]
     return []
 
 

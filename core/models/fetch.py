@@ -155,9 +155,7 @@ def _receive(source: Download, part: Path, on_progress: OnProgress, seconds_betw
                 problem = reason_of(error)
             except OSError as error:
                 raise WorkbenchError(
-                    Says.file_not_written(error=reason_of(error)),
-                    where=str(part),
-                    next_step=Says.make_room_and_fetch(),
+                    Says.file_not_written(error=reason_of(error)), where=str(part), next_step=Says.make_room_and_fetch()
                 ) from error
             came_bytes = (part.stat().st_size if part.exists() else 0) - before_bytes
             tries_left = _TRIES if came_bytes > 0 else tries_left - 1

@@ -142,9 +142,7 @@ class Ledger:
         deadlocked = self._deadlocked()
         if deadlocked and request is max(deadlocked, key=lambda other: other.ticket):
             raise BudgetExceeded(
-                Says.no_room_beside(device=request.device),
-                where=names,
-                next_step=Says.ask_all_at_once(),
+                Says.no_room_beside(device=request.device), where=names, next_step=Says.ask_all_at_once()
             )
 
     def _deadlocked(self) -> list[Request]:

@@ -44,8 +44,7 @@ def check_passport(stored: Mapping[str, Any], current: Mapping[str, Any]) -> lis
     comparison = compare(stored, current)
     if comparison.refused:
         raise PassportMismatch(
-            Says.not_comparable(differences=list(comparison.refused)),
-            next_step=Says.vectorize_again_or_bring_back(),
+            Says.not_comparable(differences=list(comparison.refused)), next_step=Says.vectorize_again_or_bring_back()
         )
     return list(comparison.warnings)
 

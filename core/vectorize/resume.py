@@ -97,11 +97,7 @@ class Journal:
             raise StoreError(Says.journal_not_opened(error=reason_of(error)), where=str(folder)) from error
         if not alone:
             self._file.close()
-            raise StoreError(
-                Says.output_in_use(),
-                where=str(folder),
-                next_step=Says.wait_or_choose_output(),
-            )
+            raise StoreError(Says.output_in_use(), where=str(folder), next_step=Says.wait_or_choose_output())
         self._cut_torn_end()
 
     def __enter__(self) -> Journal:

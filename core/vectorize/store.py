@@ -20,11 +20,11 @@ from .words import Says
 
 _FORMATS: dict[str, Format] = {
     ".npz": npz,
-    ".npy": npy,
     ".parquet": parquet,
     ".safetensors": safetensors,
-    ".csv": csv,
     ".lance": lance,
+    ".npy": npy,
+    ".csv": csv,
 }
 SUFFIXES = tuple(_FORMATS)
 _WITH_JSON = (".npy", ".csv")
@@ -42,11 +42,7 @@ def check_output(path: Path) -> None:
             next_step=Says.use_one(names=", ".join(SUFFIXES)),
         )
     if path.suffix.lower() == ".lance" and not re.fullmatch(r"[A-Za-z0-9_.-]+", path.stem):
-        raise InputError(
-            Says.lance_name(),
-            where=path.name,
-            next_step=Says.choose_lance_name(),
-        )
+        raise InputError(Says.lance_name(), where=path.name, next_step=Says.choose_lance_name())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -16,6 +16,7 @@ from core.foreground.scoring import FIELDS, LEVELS
 from core.foreground.treatments import TREATMENTS
 from core.types import Notice
 from webapp.foreground.scene import levels
+from webapp.kit import panels
 from webapp.kit.panels import text
 from webapp.kit.table import Cell, Rows
 from webapp.kit.thumbnails import data_uri
@@ -175,40 +176,21 @@ def summary(outcome: ForegroundResult, language: Language) -> str:
     """How many components, with what they were judged, and whether the image tower was needed."""
     request = outcome.request
     prompts = request.prompts
+    count, rejected = len(outcome.components), len(outcome.rejects)
+    rejected_note = say(language, "foreground_rejected", count=rejected) if rejected else ""
+    remembered = say(language, "foreground_from_memory", count=count - outcome.encoded)
+    lengths = f"{len(prompts.positive)} · {len(prompts.negative)} · {len(prompts.neutral)}"
+    treatment = say(language, f"foreground_treatment_{request.treatment.name}")
     cells = (
-        (
-            "foreground_components",
-            f"{len(outcome.components):,}",
-            say(language, "foreground_rejected", count=len(outcome.rejects)) if outcome.rejects else "",
-            "bad" if outcome.rejects else "",
-        ),
-        (
-            "foreground_encoded",
-            f"{outcome.encoded:,}",
-            say(language, "foreground_from_memory", count=len(outcome.components) - outcome.encoded),
-            "",
-        ),
-        ("foreground_seconds", f"{outcome.seconds:.2f} s", "", ""),
-        (
-            "foreground_prompts",
-            f"{len(prompts.positive)} · {len(prompts.negative)} · {len(prompts.neutral)}",
-            say(language, "foreground_prompts_order"),
-            "",
-        ),
-        (
-            "foreground_shown_as",
-            say(language, f"foreground_treatment_{request.treatment.name}"),
-            say(language, f"foreground_mode_{request.mode}"),
-            "",
-        ),
-        ("foreground_ran_on", f"{outcome.model['device']} · {outcome.model['dtype']}", outcome.model["id"], ""),
+        ("foreground_components", f"{count:,}", rejected_note),
+        ("foreground_encoded", f"{outcome.encoded:,}", remembered),
+        ("foreground_seconds", f"{outcome.seconds:.2f} s", ""),
+        ("foreground_prompts", lengths, say(language, "foreground_prompts_order")),
+        ("foreground_shown_as", treatment, say(language, f"foreground_mode_{request.mode}")),
+        ("foreground_ran_on", f"{outcome.model['device']} · {outcome.model['dtype']}", outcome.model["id"]),
     )
-    blocks = "".join(
-        f'<div class="{kind}"><dt>{text(say(language, key))}</dt>'
-        f"<dd>{text(value)}<small>{text(note)}</small></dd></div>"
-        for key, value, note, kind in cells
-    )
-    return f'<dl class="wb-summary fg-summary">{blocks}</dl>'
+    bad = ("foreground_components",) if rejected else ()
+    return panels.summary(cells, language, bad=bad, elem_class="fg-summary")
 
 
 def lists_panel(counts: tuple[int, int, int], notices: Sequence[Notice], language: Language) -> str:

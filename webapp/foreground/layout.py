@@ -212,7 +212,7 @@ def _lay_out_advanced(parts: Parts, services: Services) -> None:
     parts.grey = gr.Slider(0, 255, value=Treatment.grey, step=1, label=label("foreground_grey"))
     parts.gain = gr.Slider(0.5, 2, value=Treatment.gain, step=0.05, label=label("foreground_gain"))
     parts.blur = gr.Slider(0, 0.3, value=Treatment.blur, step=0.01, label=label("foreground_blur"))
-    parts.device = device_choice(services, label("device"), "fg-device")
+    parts.device = device_choice(services, "fg-device")
 
 
 # ------------------------------------------------------------------ what comes out

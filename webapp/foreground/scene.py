@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.foreground.masks import BoxMask
 from core.foreground.scoring import LEVELS, Level
-from webapp.foreground.outlines import outline_px, svg_path
 from webapp.kit.panels import text
 from webapp.kit.thumbnails import data_uri
 from webapp.text import Language, say
@@ -38,6 +39,10 @@ TAGS_FOR_ALL = 16
 """Up to so many components each has its tag on the picture; of more, background has none."""
 OUTLINES_SHOWN = 1000
 """Masks whose outline is drawn; the others show their box."""
+OUTLINE_STEPS = 128
+"""A mask is looked at in at most so many steps a side; an outline is then out by at most one step."""
+OUTLINE_POINTS = 1500
+"""Of all the polygons of one mask; of a mask like a sieve the longest outlines are kept."""
 # Dark to light, told apart by people who see colours differently; the same in light and dark.
 _HEAT_STOPS = np.array([[38, 16, 92], [52, 80, 160], [32, 144, 141], [120, 205, 90], [253, 231, 37]], dtype=np.float64)
 
@@ -53,7 +58,7 @@ def picture_json(picture: Picture, key: str, components: Sequence[Component] = (
     """The photo for the page, its longer side at most `SCENE_PX`, with its real size; and the components' outlines."""
     height_px, width_px = picture.image_hw
     made = {"src": data_uri(_at_most(picture.rgb_HWC, SCENE_PX)), "width": width_px, "height": height_px, "key": key}
-    outlines = [svg_path(outline_px(component)) for component in components[:OUTLINES_SHOWN]]
+    outlines = [_svg_path(outline_px(component)) for component in components[:OUTLINES_SHOWN]]
     return json.dumps({**made, "outlines": outlines})
 
 
@@ -160,3 +165,40 @@ def annotated(picture: Picture, outcome: ForegroundResult) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+# ------------------------------------------------------------------ outlines
+
+
+def outline_px(component: Component) -> list[np.ndarray]:
+    """Closed polygons `[N, 2]` of x, y in pixels of the photo, the longest first; none for a box, which is its own."""
+    if isinstance(component.mask, BoxMask):
+        return []
+    from skimage.measure import approximate_polygon, find_contours
+
+    x0, y0, x1, y1 = component.box_xyxy_px
+    step = max(1, math.ceil(max(x1 - x0, y1 - y0) / OUTLINE_STEPS))
+    inside_hw = component.mask.crop(component.box_xyxy_px)[step // 2 :: step, step // 2 :: step] > 0
+    if not inside_hw.any():  # thinner than a step everywhere
+        inside_hw = np.ones_like(inside_hw)
+    # Doubled, since contours cut corners by half a pixel.
+    contours = find_contours(np.kron(np.pad(inside_hw, 1), np.ones((2, 2), dtype=np.float32)), 0.5)
+    polygons: list[np.ndarray] = []
+    left = OUTLINE_POINTS
+    for contour in sorted(contours, key=len, reverse=True):
+        points = approximate_polygon(contour, 1.1)
+        if len(points) < 4:
+            continue
+        left -= len(points)
+        if left < 0 and polygons:
+            break
+        # 1.5 of the doubled mask is where its padding ends.
+        yx_px = (points - 1.5) / 2 * step
+        xy_px = np.clip(yx_px[:, ::-1] + [x0, y0], [x0, y0], [x1, y1])
+        polygons.append(xy_px)
+    return polygons
+
+
+def _svg_path(polygons: list[np.ndarray]) -> str:
+    """The polygons as an SVG path, in pixels of the photo."""
+    return "".join(f"M{' '.join(f'{x:g},{y:g}' for x, y in np.round(polygon, 1))}Z" for polygon in polygons)

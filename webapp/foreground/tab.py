@@ -8,11 +8,9 @@ a request, `job.py` does the work, `showing.py` turns a result into what the pag
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from functools import lru_cache
-from pathlib import Path
 
 import gradio as gr
 from gradio.events import Dependency
@@ -28,10 +26,9 @@ from core.settings import ImageLimits
 from core.types import ImageSource, Progress
 from webapp.foreground import api, figures, reading, scene, showing
 from webapp.foreground.given import open_picture
-from webapp.foreground.job import Result, again, download_file, leak, look
+from webapp.foreground.job import Result, Shelf, again, download_file, leak, look
 from webapp.foreground.job import run as foregrounding
 from webapp.foreground.layout import Parts, lay_out
-from webapp.foreground.shelf import Shelf
 from webapp.foreground.words import Says
 from webapp.kit import assets, panels
 from webapp.kit.events import AT_ONCE, COMPUTES, FOLLOWING_COMPUTES, PRIVATE, Updates, Values
@@ -39,15 +36,13 @@ from webapp.kit.examples import chosen_name, strip
 from webapp.kit.models import devices_on_opening, model_note, note_follows
 from webapp.kit.notices import shown
 from webapp.kit.running import show_outputs_js
-from webapp.kit.services import Services
+from webapp.kit.services import RESULT_LIFE_S, Services
 from webapp.kit.table import chosen_row
 from webapp.kit.thumbnails import data_uri
 from webapp.kit.uploads import Upload
 from webapp.text import Language, say, translated
 
 EXAMPLES = ("cat.jpg", "coffee.jpg", "astronaut.jpg", "rocket.jpg", "temple.jpg")
-RESULT_LIFE_S = 6 * 3600
-"""A result is forgotten as late as uploads and files are (`webapp.shell.scratch.KEEP_S`)."""
 
 
 def build(services: Services) -> None:
@@ -145,8 +140,8 @@ def _wire_examples(parts: Parts, services: Services) -> Dependency:
         if name not in EXAMPLES:
             raise gr.Error("?", print_exception=False)
         # Copied into the private folder: Gradio serves nothing from the project's own.
-        folder = Path(tempfile.mkdtemp(dir=services.scratch_dir))
-        return {parts.image: str(shutil.copy(assets.PHOTOS_DIR / name, folder)), parts.source: "auto"}
+        copied = shutil.copy(assets.PHOTOS_DIR / name, services.new_folder())
+        return {parts.image: str(copied), parts.source: "auto"}
 
     return parts.examples.click(example, None, [parts.image, parts.source], **AT_ONCE)
 

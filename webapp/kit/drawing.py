@@ -2,7 +2,7 @@
 
 A Plotly figure by itself cannot show a picture when the pointer rests on a point, and reads markup in every text it
 is given. So a `Drawing` carries the figure plus `Card`s, the tooltips: plain text and a small picture.
-`webapp/static/plot.js` builds them from text nodes, so nothing in a card is ever read as markup.
+`plot.js` builds them from text nodes, so nothing in a card is ever read as markup.
 """
 
 from __future__ import annotations

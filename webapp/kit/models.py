@@ -8,7 +8,7 @@ from core.errors import WorkbenchError
 from webapp.kit import panels
 from webapp.kit.events import AT_ONCE
 from webapp.kit.services import Services
-from webapp.text import I18nData, Language, say
+from webapp.text import Language, label, say
 
 DEVICES = ("auto", "cpu", "gpu")
 
@@ -35,11 +35,11 @@ def note_follows(services: Services, model: gr.Dropdown, note: gr.HTML) -> None:
     model.input(changed, model, note, **AT_ONCE)
 
 
-def device_choice(services: Services, label: I18nData, elem_id: str) -> gr.Dropdown:
+def device_choice(services: Services, elem_id: str) -> gr.Dropdown:
     """Where to compute; at first only what every machine may be asked for."""
     device = services.settings.device
     return gr.Dropdown(
-        list(dict.fromkeys([*DEVICES, device])), value=device, label=label, min_width=120, elem_id=elem_id
+        list(dict.fromkeys([*DEVICES, device])), value=device, label=label("device"), min_width=120, elem_id=elem_id
     )
 
 

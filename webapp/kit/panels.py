@@ -6,7 +6,7 @@ Every value is escaped by `text`; the only markup is what stands in this file. S
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import gradio as gr
@@ -75,7 +75,24 @@ def hint(words: str) -> str:
     return f'<p class="wb-hint">{text(words)}</p>'
 
 
-# ---- what should be known about a result ----
+# ---- a result, and what should be known about it ----
+
+
+def summary(
+    cells: Sequence[tuple[str, str, str]], language: Language, *, bad: Collection[str] = (), elem_class: str = ""
+) -> str:
+    """The figures one looks at first.
+
+    Args:
+        cells: the key of each one's heading, its value, a note below it.
+        bad: keys of those that are bad news.
+    """
+    blocks = "".join(
+        f'<div class="{"bad" if key in bad else ""}"><dt>{text(say(language, key))}</dt>'
+        f"<dd>{text(value)}<small>{text(note)}</small></dd></div>"
+        for key, value, note in cells
+    )
+    return f'<dl class="wb-summary {elem_class}">{blocks}</dl>'
 
 
 def notes_panel(

@@ -1,6 +1,6 @@
 """`Plot`: the page's chart component. Give it a `Drawing`; it keeps zoom, camera and theme across updates.
 
-It is a `gr.HTML` whose script, `static/plot.js`, calls `Plotly.react` on one element for the life of the page, with
+It is a `gr.HTML` whose script, `plot.js`, calls `Plotly.react` on one element for the life of the page, with
 the plotly.js of the installed plotly package. The script's head says why gr.Plot would not do.
 
     chart = Plot(height_px=320, label=label("…"))

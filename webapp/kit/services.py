@@ -20,6 +20,9 @@ COMPUTE = "compute"
 COMPUTE_LIMIT = 2
 """Jobs that compute at the same time: one long run, and a quick search beside it."""
 
+RESULT_LIFE_S = 6 * 3600
+"""A result is forgotten as late as uploads and files are (`webapp.shell.scratch.KEEP_S`)."""
+
 
 @dataclass(frozen=True)
 class Services:

@@ -131,9 +131,6 @@ def image_sources(
         if len(sources) > MAX_IMAGES:
             break
     if len(sources) > MAX_IMAGES:
-        raise InputError(
-            KitSays.too_many_images(limit=MAX_IMAGES),
-            next_step=KitSays.give_at_most(limit=MAX_IMAGES),
-        )
+        raise InputError(KitSays.too_many_images(limit=MAX_IMAGES), next_step=KitSays.give_at_most(limit=MAX_IMAGES))
     unique, notices = with_unique_ids(sources)
     return unique, rejects, notices

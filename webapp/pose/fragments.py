@@ -15,7 +15,7 @@ import numpy as np
 from core.pose.angles import ANGLES
 from core.pose.arms import ARMS
 from core.pose.text import CAPTIONS, PITCH_WORDS, ROLL_WORDS, YAW_WORDS, bins, caption_numbers
-from webapp.kit.panels import hint, notes_panel, text
+from webapp.kit.panels import hint, notes_panel, summary, text
 from webapp.kit.thumbnails import data_uri
 from webapp.pose.dials import dial_bins
 from webapp.text import Language, say, translated
@@ -85,13 +85,9 @@ def statistics_panel(looked: Looked, language: Language) -> str:
         ("pose_norm", f"{float(np.linalg.norm(vector_D)):.4f}", ""),
         ("pose_took", f"{1000 * made.seconds:.1f} ms", f"{made.model['device']} · {made.model['dtype']}"),
     )
-    blocks = "".join(
-        f"<div><dt>{text(say(language, key))}</dt><dd>{text(value)}<small>{text(note)}</small></dd></div>"
-        for key, value, note in cells
-    )
     first = ", ".join(f"{value:.4f}" for value in vector_D[:FIRST_VALUES].tolist())
     return (
-        f'<dl class="wb-summary ps-statistics">{blocks}</dl>'
+        f"{summary(cells, language, elem_class='ps-statistics')}"
         f'<p class="wb-first"><span>{text(say(language, "pose_first"))}</span><code>{text(first)}</code></p>'
     )
 
@@ -215,15 +211,11 @@ def file_panel(result: PosesResult, language: Language) -> str:
     word = lambda key, **values: text(say(language, f"pose_{key}", **values))  # noqa: E731
     unusable = result.rows - result.usable
     cells = (
-        ("file_rows", f"{result.rows:,}", say(language, "pose_file_unusable", count=unusable) if unusable else ""),
-        ("file_captions", f"{result.captions:,}", ""),
-        ("file_vectors", f"{result.dim}", result.model.get("id", "")),
+        ("pose_file_rows", f"{result.rows:,}", say(language, "pose_file_unusable", count=unusable) if unusable else ""),
+        ("pose_file_captions", f"{result.captions:,}", ""),
+        ("pose_file_vectors", f"{result.dim}", result.model.get("id", "")),
     )
-    blocks = "".join(
-        f'<div class="{"bad" if unusable and key == "file_rows" else ""}"><dt>{word(key)}</dt>'
-        f"<dd>{text(value)}<small>{text(note)}</small></dd></div>"
-        for key, value, note in cells
-    )
+    bad = ("pose_file_rows",) if unusable else ()
     head = "".join(f"<th>{label}</th>" for label in (word("file_line"), "yaw", "pitch", "roll", word("caption")))
     rows = "".join(
         f"<tr><td>{line}</td>{''.join(f'<td>{_angle(angle)}</td>' for angle in angles)}"
@@ -231,7 +223,7 @@ def file_panel(result: PosesResult, language: Language) -> str:
         for line, angles, caption, problem in result.preview[:PREVIEW_SHOWN]
     )
     return (
-        f'<dl class="wb-summary ps-file">{blocks}</dl>'
+        f"{summary(cells, language, bad=bad, elem_class='ps-file')}"
         f"{_notes(result, language)}"
         f'<div class="wb-scroll ps-wide"><table class="ps-rows"><caption>{word("file_first")}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"

@@ -103,7 +103,7 @@ def _lay_out_inputs(parts: Parts, services: Services) -> None:
         parts.template = gr.Dropdown(
             list(TEMPLATES), value="{}", allow_custom_value=True, label=label("pose_template"), elem_id="ps-template"
         )
-        parts.device = device_choice(services, label("device"), "ps-device")
+        parts.device = device_choice(services, "ps-device")
 
 
 def _word_choice(name: str, words: tuple[str, ...]) -> gr.Dropdown:

@@ -32,7 +32,7 @@ from webapp.kit.examples import chosen_name, strip
 from webapp.kit.models import devices_on_opening, model_note, note_follows
 from webapp.kit.notices import shown
 from webapp.kit.panels import progress_panel
-from webapp.kit.services import Services
+from webapp.kit.services import RESULT_LIFE_S, Services
 from webapp.kit.thumbnails import data_uri
 from webapp.kit.uploads import Upload
 from webapp.pose import api, figures, fragments
@@ -57,9 +57,6 @@ from webapp.pose.job import (
 from webapp.pose.layout import ALL_TEMPLATES, Parts, lay_out
 from webapp.pose.words import Says
 from webapp.text import Language, say
-
-RESULT_LIFE_S = 6 * 3600
-"""A result is forgotten as late as uploads and files are (`webapp.shell.scratch.KEEP_S`)."""
 
 
 def build(services: Services) -> None:

@@ -122,8 +122,4 @@ def free_port(host: str, wanted: int | None, first: int) -> int:
         except OverflowError:
             raise InputError(Says.port_range(), where=f"--port {wanted}") from None
     ports = f"port {wanted}" if wanted is not None else f"ports {first} to {first + PORTS_TRIED - 1}"
-    raise InputError(
-        Says.cannot_listen(reason=reason),
-        where=f"{host}, {ports}",
-        next_step=Says.name_another_port(),
-    )
+    raise InputError(Says.cannot_listen(reason=reason), where=f"{host}, {ports}", next_step=Says.name_another_port())

@@ -39,11 +39,7 @@ def summary_panel(table: VectorTable, language: Language) -> str:
     """The figures one looks at first: images, dimensions, speed, device and dtype, relative compute, loading."""
     members = table.members
     rejected = len(table.rejects)
-    images_note = (
-        say(language, "vectorize_some_rejected", count=rejected)
-        if rejected
-        else say(language, "vectorize_none_rejected")
-    )
+    images_note = say(language, "vectorize_some_rejected" if rejected else "vectorize_none_rejected", count=rejected)
     dims = " + ".join(str(member.dim) for member in members)
     speed = len(table.ids) / table.seconds if table.seconds > 0 else 0.0
     places = list(dict.fromkeys(f"{member.device} · {member.dtype}" for member in members))
@@ -51,19 +47,14 @@ def summary_panel(table: VectorTable, language: Language) -> str:
     loading = f"{load_s:.1f} s" if load_s else "0 s"
     loading_note = ", ".join(f"{member.load_s:.1f} s" for member in members) if len(members) > 1 and load_s else ""
     cells = (
-        ("vectorize_images_short", f"{len(table.ids):,}", images_note, "bad" if rejected else ""),
-        ("vectorize_dimensions", f"{table.dim:,}", dims if len(members) > 1 else members[0].model_id, ""),
-        ("vectorize_speed", f"{speed:.1f}", say(language, "vectorize_took", time=seconds_text(table.seconds)), ""),
-        ("vectorize_ran_on", places[0], " · ".join(places[1:]), ""),
-        ("vectorize_compute", f"{table.relative_compute:.1f}×", say(language, "vectorize_compute_info"), ""),
-        ("vectorize_loading", loading, loading_note if load_s else say(language, "vectorize_loaded_before"), ""),
+        ("vectorize_images_short", f"{len(table.ids):,}", images_note),
+        ("vectorize_dimensions", f"{table.dim:,}", dims if len(members) > 1 else members[0].model_id),
+        ("vectorize_speed", f"{speed:.1f}", say(language, "vectorize_took", time=seconds_text(table.seconds))),
+        ("vectorize_ran_on", places[0], " · ".join(places[1:])),
+        ("vectorize_compute", f"{table.relative_compute:.1f}×", say(language, "vectorize_compute_info")),
+        ("vectorize_loading", loading, loading_note if load_s else say(language, "vectorize_loaded_before")),
     )
-    blocks = "".join(
-        f'<div class="{kind}"><dt>{text(say(language, key))}</dt>'
-        f"<dd>{text(value)}<small>{text(note)}</small></dd></div>"
-        for key, value, note, kind in cells
-    )
-    return f'<dl class="wb-summary">{blocks}</dl>'
+    return panels.summary(cells, language, bad=("vectorize_images_short",) if rejected else ())
 
 
 def report_panel(table: VectorTable, row: int, thumbnail: str, language: Language) -> str:

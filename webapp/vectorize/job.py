@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,15 +63,13 @@ def run(
     limits = services.settings.web_limits
     with tempfile.TemporaryDirectory(dir=services.scratch_dir) as unpacked:
         sources, rejects, notices = image_sources(uploads, limits, Path(unpacked))
-        steps = vectorize(sources, request, services.manager, limits=limits, rejects=rejects, notices=notices)
-        try:
+        job = vectorize(sources, request, services.manager, limits=limits, rejects=rejects, notices=notices)
+        with closing(job) as steps:
             for step in steps:
                 if isinstance(step, Progress):
                     yield step
                 else:
                     table = step
-        finally:
-            steps.close()
         thumbnails: dict[str, str] = {}
         if pictures:
             thumbnails = yield from _thumbnails(sources, table, limits)

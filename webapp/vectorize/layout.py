@@ -96,7 +96,7 @@ def _lay_out_inputs(parts: Parts, services: Services) -> None:
             1, 256, value=32, step=1, label=label("vectorize_batch_size"), info=label("vectorize_batch_size_info")
         )
         with gr.Row():
-            parts.device = device_choice(services, label("device"), "vz-device")
+            parts.device = device_choice(services, "vz-device")
             parts.dtype = gr.Dropdown(
                 list(DTYPES), value="auto", label=label("vectorize_dtype"), min_width=120, elem_id="vz-dtype"
             )

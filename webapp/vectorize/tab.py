@@ -8,10 +8,8 @@ same work without the page: `api.py`.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -26,7 +24,7 @@ from webapp.kit.model_picker import picker_value
 from webapp.kit.models import devices_on_opening
 from webapp.kit.notices import shown
 from webapp.kit.running import show_outputs_js
-from webapp.kit.services import Services
+from webapp.kit.services import RESULT_LIFE_S, Services
 from webapp.kit.table import chosen_row
 from webapp.kit.uploads import Upload
 from webapp.text import Language, say
@@ -41,8 +39,6 @@ if TYPE_CHECKING:
     from core.models.bench import BenchRow
 
 BENCH_S = 2.0
-RESULT_LIFE_S = 6 * 3600
-"""A result is forgotten as late as uploads and files are (`webapp.shell.scratch.KEEP_S`)."""
 
 
 def build(services: Services) -> None:
@@ -127,7 +123,7 @@ def _wire_run(parts: Parts, services: Services) -> None:
 
     def example_files() -> list[str]:
         # Copied into the private folder: Gradio serves nothing from the project's own.
-        folder = Path(tempfile.mkdtemp(dir=services.scratch_dir))
+        folder = services.new_folder()
         return [str(shutil.copy(photo, folder)) for photo in sorted(assets.PHOTOS_DIR.glob("*.jpg"))]
 
     inputs = [parts.files, parts.models, parts.batch_size, parts.device, parts.dtype, parts.normalize, parts.result]

@@ -1,5 +1,4 @@
-"""The words of the Vectorize tab and of the table of models, both languages side by side. Keys begin with their
-section."""
+"""The words of the Vectorize tab, both languages side by side."""
 
 from core.messages import Template, Vocabulary
 from webapp.text import register
@@ -8,7 +7,6 @@ register(
     {
         "tab_vectorize": ("Vectorize", "向量化"),
         # ---- inputs
-        "vectorize_images": ("Images", "图片"),
         "vectorize_drop": ("Photos or a zip", "照片或 zip 压缩包"),
         "vectorize_examples": ("Try the examples", "试用示例"),
         "vectorize_models": ("Models", "模型"),
@@ -78,8 +76,6 @@ register(
         "vectorize_heatmap": ("Similarity", "相似度"),
         "vectorize_together": ("Group similar images", "相似图片相邻"),
         "vectorize_map": ("Map", "分布图"),
-        "vectorize_pca": ("PCA", "PCA"),
-        "vectorize_tsne": ("t-SNE", "t-SNE"),
         "vectorize_pca_shares": (
             "The two axes hold {x} and {y} of the variance of the unit vectors.",
             "两轴分别占单位向量方差的 {x} 与 {y}。",

@@ -16,8 +16,7 @@ from core.foreground.treatments import TREATMENTS
 from tests.fakes import COLOURS
 from tests.webapp.foreground.conftest import PROMPTS, finished
 from webapp.foreground import scene
-from webapp.foreground.job import again, download_file, look, run
-from webapp.foreground.shelf import Shelf
+from webapp.foreground.job import Shelf, again, download_file, look, run
 
 
 def test_another_prompt_is_scored_without_the_image_tower(services, picture, things, encoder):

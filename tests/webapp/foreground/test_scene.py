@@ -19,7 +19,7 @@ from core.foreground.scoring import Rule
 from tests.webapp.foreground.conftest import PROMPTS, disc, finished
 from webapp.foreground import figures, scene
 from webapp.foreground.job import again, run
-from webapp.foreground.outlines import outline_px
+from webapp.foreground.scene import outline_px
 
 
 def test_boxes_wear_the_colour_of_their_branch_and_the_legend_counts_them(result):
