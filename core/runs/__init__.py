@@ -23,14 +23,14 @@ from .limits import UPLOAD_LIMITS, ReadLimits
 from .packing import pack_runs, unpack_runs
 from .read import RunReader, read_runs
 from .record import RunRecorder
-from .report import Comparison, Report
+from .report import ArmComparison, Report
 from .series import Problem, Run, RunSet, Series, config_differences, config_text
 from .upload import UploadLimits, stage_upload
 
 __all__ = [
     "UPLOAD_LIMITS",
+    "ArmComparison",
     "Band",
-    "Comparison",
     "Conventions",
     "Problem",
     "Question",

@@ -16,11 +16,11 @@ from ..messages import NOTHING, Message, english
 from .columns import UNIX_FROM_S
 from .exports import with_tag_of_name
 from .formats import DatabaseRun
-from .formats.run_folder import COMPANIONS, Place
+from .formats.run_folder import COMPANIONS, RunPlace
 from .growing import GrowingLog, why
 from .parsing import notes_of
 from .process import recorded_status
-from .series import LazySeries, Rows, Run, Series, SeriesBuilder, clean_run_name, clean_text
+from .series import LazySeries, LogRows, Run, Series, SeriesBuilder, clean_run_name, clean_text
 from .trees import Stamp, Tree, opaque_id, shown_path
 from .words import Says
 
@@ -79,7 +79,7 @@ class RunParts:
         newest_s: when anything of the run was last written, unix seconds.
     """
 
-    place: Place
+    place: RunPlace
     logs: Sequence[GrowingLog]
     values: Mapping[str, Any]
     faults: Sequence[Message]
@@ -89,7 +89,7 @@ class RunParts:
 
 
 def parts_of(
-    place: Place, logs: Sequence[GrowingLog], good: Sequence[GrowingLog], companions: Mapping[str, Companion]
+    place: RunPlace, logs: Sequence[GrowingLog], good: Sequence[GrowingLog], companions: Mapping[str, Companion]
 ) -> RunParts:
     """Gathers what a place's run is made of: all its logs, and the good ones among them."""
     values = {name: companions[name].value if name in companions else None for name in COMPANIONS}
@@ -210,7 +210,7 @@ def _chained(logs: Sequence[GrowingLog]) -> dict[str, Series]:
     builder = SeriesBuilder()
     for log in sorted(logs, key=lambda log: log.path):
         for name, one in log.series.items():
-            builder.add(Rows(one.step, {name: (None, one.value)}, time=one.time_s))
+            builder.add(LogRows(one.step, {name: (None, one.value)}, time=one.time_s))
     return builder.finish()
 
 

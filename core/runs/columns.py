@@ -1,4 +1,4 @@
-"""Columns of a row format to `Rows`: which columns are the axes, which are metrics, which are configuration.
+"""Columns of a row format to `LogRows`: which columns are the axes, which are metrics, which are configuration.
 
 Which columns are the axes is told from their names, in this order:
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from . import arrow
 from .parsing import Memory, ReadAgain, note
-from .series import Rows, SeriesBuilder, clean_text
+from .series import LogRows, SeriesBuilder, clean_text
 from .words import Says
 
 STEP_NAMES = ("step", "global_step", "_step", "trainer/global_step", "iteration", "iter")
@@ -116,7 +116,7 @@ def add_columns(columns: Columns, count: int, memory: Memory, builder: SeriesBui
         builder.restart(builder.rows, int(step[0]))
     if memory.pop("resumed_at_end", False):
         memory["resumed_before"] = True
-    builder.add(Rows(step, values, epoch, time))
+    builder.add(LogRows(step, values, epoch, time))
     memory["rows"] = rows_before + count
     memory["last_step"] = int(step[-1])
 

@@ -36,7 +36,7 @@ from ..words import Common
 from . import statistics
 from .checkpoint import Chooser, direction_of, number_word
 from .conventions import NO_CONVENTIONS, Conventions
-from .report import ArmSummary, Comparison, Excluded, Report, RunValue, p_text, seeds_text
+from .report import ArmComparison, ArmSummary, Excluded, Report, RunValue, p_text, seeds_text
 from .series import Run, RunSet, config_differences, config_text
 from .words import Says
 
@@ -101,15 +101,15 @@ def compare(
     )
 
 
-Candidate = tuple[Run, RunValue]
+_Candidate = tuple[Run, RunValue]
 
 
 def _values_that_count(
     runs: Sequence[Run], keys: tuple[str, ...], chooser: Chooser
-) -> tuple[list[Candidate], list[Excluded]]:
+) -> tuple[list[_Candidate], list[Excluded]]:
     """Each run with its value; and those that have none, are not done, are repeated or not finite."""
     excluded: list[Excluded] = []
-    candidates: list[Candidate] = []
+    candidates: list[_Candidate] = []
     for run in runs:
         arm, seed = arm_of(run, keys), _seed_of(run)
         value = chooser.value_of(run, arm or "", seed or "")
@@ -200,11 +200,11 @@ def _baseline_of(
 
 
 def _one_run_for_each_seed(
-    candidates: list[Candidate],
-) -> tuple[list[Candidate], list[Excluded]]:
+    candidates: list[_Candidate],
+) -> tuple[list[_Candidate], list[Excluded]]:
     """Of several runs of one arm and seed the latest counts. Runs without a seed all stay; they pair with none."""
-    latest: dict[tuple[str, str], Candidate] = {}
-    kept: list[Candidate] = []
+    latest: dict[tuple[str, str], _Candidate] = {}
+    kept: list[_Candidate] = []
     excluded: list[Excluded] = []
     for candidate in candidates:
         value = candidate[1]
@@ -288,7 +288,7 @@ def _unpaired(values: Sequence[RunValue], pairs: dict[str, list[_Pair]]) -> list
 
 def _compare_arms(
     labels: list[str], pairs: dict[str, list[_Pair]], excluded: list[Excluded], lower_is_better: bool
-) -> tuple[Comparison, ...]:
+) -> tuple[ArmComparison, ...]:
     """All arms against the first."""
     paired = {
         label: statistics.compare_pairs(np.asarray([pair.arm.value - pair.baseline.value for pair in of_arm]))
@@ -310,7 +310,7 @@ def _comparison(
     tests: int,
     excluded: list[Excluded],
     lower_is_better: bool,
-) -> Comparison:
+) -> ArmComparison:
     alpha = statistics.ALPHA / max(tests, 1)  # the strictest level of Holm's procedure
     reachable = p_value is not None and statistics.smallest_p_value(paired.pairs) < alpha
     detectable = None
@@ -329,7 +329,7 @@ def _comparison(
         smallest = min(1.0, statistics.smallest_p_value(paired.pairs) * tests)
         verdict = "no_difference_shown"
         reason = Says.out_of_reach(pairs=paired.pairs, tests=tests, smallest=smallest)
-    return Comparison(
+    return ArmComparison(
         verdict=verdict,
         difference=paired.difference if paired.pairs else None,
         interval=paired.interval,
@@ -361,7 +361,7 @@ def _refusal(pairs: int, arm: str, baseline: str, excluded: list[Excluded]) -> M
     return Says.too_few_pairs_lost(**values, lost=counted(count=len(lost), run=lost[0].run, reason=lost[0].reason))
 
 
-def _notes(usable: list[Candidate], labels: list[str], keys: tuple[str, ...], chooser: Chooser) -> list[Message]:
+def _notes(usable: list[_Candidate], labels: list[str], keys: tuple[str, ...], chooser: Chooser) -> list[Message]:
     """What a careful reader would ask about."""
     notes = list(chooser.notes)
     runs = [run for run, _ in usable]

@@ -16,11 +16,11 @@ from ..errors import InputError
 from ..messages import Message, reason_of
 from ..words import Common
 from .formats import Archive, ArchiveFormat, format_of
-from .formats.run_folder import COMPANIONS, Log, Place, is_hparams_of, places_of
+from .formats.run_folder import COMPANIONS, Log, RunPlace, is_hparams_of, places_of
 from .limits import ReadLimits
 from .parsing import Unreadable
 from .series import Problem, clean_text
-from .trees import DiskTree, Entry, Tree, opaque_id, shown_path
+from .trees import DiskTree, Tree, TreeEntry, opaque_id, shown_path
 from .words import Says
 
 SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
@@ -76,7 +76,7 @@ OpenArchive = Callable[[ArchiveFormat, str], Archive]
 """`(format, path under the root)` → what is in it. Raises `Unreadable` and `OSError`."""
 
 
-def discover(root: Path, limits: ReadLimits, open_archive: OpenArchive) -> tuple[list[Place], list[Problem]]:
+def discover(root: Path, limits: ReadLimits, open_archive: OpenArchive) -> tuple[list[RunPlace], list[Problem]]:
     """Every run's files under the root, those in archives too, and what could not be looked into."""
     walk = _Walk(DiskTree(root), limits, limits.max_files).walk()
     places, problems = walk.places, walk.problems
@@ -104,7 +104,7 @@ def discover(root: Path, limits: ReadLimits, open_archive: OpenArchive) -> tuple
     return places, problems
 
 
-def _path_outside(place: Place, archive: str, archive_format: ArchiveFormat, taken: set[str]) -> str:
+def _path_outside(place: RunPlace, archive: str, archive_format: ArchiveFormat, taken: set[str]) -> str:
     """Where a run of an archive appears: where it would lie if it was unpacked there; under the archive's name if
     another run is there already, and for the run that the archive is itself."""
     folder, _, name = archive.rpartition("/")
@@ -119,13 +119,13 @@ class _Walk:
     """One walk through a tree: its places, the archives in it, and what could not be looked into."""
 
     def __init__(self, tree: Tree, limits: ReadLimits, files_left: int) -> None:
-        self.places: list[Place] = []
+        self.places: list[RunPlace] = []
         self.archives: list[tuple[ArchiveFormat, str]] = []
         self.problems: list[Problem] = []
         self.files_left = files_left  # below zero: so many were passed over
         self._tree = tree
         self._limits = limits
-        self._by_folder: dict[str, Place] = {}
+        self._by_folder: dict[str, RunPlace] = {}
 
     def walk(self) -> _Walk:
         pending = [("", 0)]
@@ -163,7 +163,7 @@ class _Walk:
             self._take_place(place, folder)
         return subfolders
 
-    def _take_file(self, entry: Entry, path: str, logs: list[Log], companions: dict[str, str]) -> None:
+    def _take_file(self, entry: TreeEntry, path: str, logs: list[Log], companions: dict[str, str]) -> None:
         if entry.name in COMPANIONS:
             companions[entry.name] = path
             return
@@ -180,7 +180,7 @@ class _Walk:
             else:
                 logs.append((log_format, path))
 
-    def _take_place(self, place: Place, folder: str) -> None:
+    def _take_place(self, place: RunPlace, folder: str) -> None:
         parent = self._by_folder.get(folder.rpartition("/")[0]) if folder else None
         if place.is_folder and parent is not None and is_hparams_of(place, parent):
             parent.logs += place.logs

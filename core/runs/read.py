@@ -23,7 +23,7 @@ from .cache import SeriesCache
 from .discover import checked_root, discover, natural_order
 from .exports import runs_of_chart
 from .formats import Archive, ArchiveFormat, DatabaseFormat, LogFormat
-from .formats.run_folder import Place
+from .formats.run_folder import RunPlace
 from .growing import GrowingDatabase, GrowingLog
 from .limits import ReadLimits
 from .parsing import Unreadable
@@ -81,7 +81,7 @@ class RunReader:
         self._databases: dict[str, GrowingDatabase] = {}
         self._companions: dict[str, Companion] = {}
         # By run.
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, RunPlace] = {}
         self._runs: dict[str, tuple[Any, Run]] = {}
         self._charts: dict[str, tuple[Run, tuple[Run, ...]]] = {}
         self._renamed: dict[str, tuple[Run, Run]] = {}
@@ -128,7 +128,7 @@ class RunReader:
 
     # ------------------------------------------------------------------------------------------------------ files
 
-    def _discover(self) -> tuple[list[Place], list[Problem]]:
+    def _discover(self) -> tuple[list[RunPlace], list[Problem]]:
         before, self._archives = self._archives, {}
 
         def open_archive(archive_format: ArchiveFormat, path: str) -> Archive:
@@ -151,7 +151,7 @@ class RunReader:
             if not isinstance(one.tree, Unreadable):
                 one.tree.close()
 
-    def _update_files(self, places: list[Place]) -> None:
+    def _update_files(self, places: list[RunPlace]) -> None:
         logs: dict[str, GrowingLog] = {}
         databases: dict[str, GrowingDatabase] = {}
         companions: dict[str, Companion] = {}
@@ -176,7 +176,7 @@ class RunReader:
         for database in databases.values():
             database.update(self._limits)
 
-    def _update_places(self, places: list[Place]) -> dict[str, Companion]:
+    def _update_places(self, places: list[RunPlace]) -> dict[str, Companion]:
         companions = {}
         for place in places:
             for log_format, path in place.logs:
@@ -189,7 +189,7 @@ class RunReader:
 
     # ------------------------------------------------------------------------------------------------------- runs
 
-    def _folder_run(self, place: Place, problems: list[Problem]) -> Run | None:
+    def _folder_run(self, place: RunPlace, problems: list[Problem]) -> Run | None:
         """The run of a place; the same object as before while nothing that it is made of has changed."""
         logs = [self._logs[place.tree.key(path)] for _, path in place.logs]
         problems += [log.problem for log in logs if log.problem is not None]
@@ -216,7 +216,7 @@ class RunReader:
         self._runs[run_id] = (made_of, run)
         return run
 
-    def _database_runs(self, place: Place, problems: list[Problem]) -> list[Run]:
+    def _database_runs(self, place: RunPlace, problems: list[Problem]) -> list[Run]:
         database = self._databases[place.tree.key(place.logs[0][1])]
         if database.problem is not None:
             problems.append(database.problem)

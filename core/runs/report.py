@@ -61,7 +61,7 @@ class ArmSummary:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ArmComparison:
     """One arm against the baseline.
 
     Attributes:
@@ -107,13 +107,13 @@ class Report:
     group_by: tuple[str, ...]
     baseline: str | None
     arms: tuple[ArmSummary, ...]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ArmComparison, ...]
     values: tuple[RunValue, ...]
     excluded: tuple[Excluded, ...]
     notes: tuple[Message, ...]
     method: Message = METHOD
 
-    def sentence(self, comparison: Comparison) -> Message:
+    def sentence(self, comparison: ArmComparison) -> Message:
         """One comparison in plain words."""
         return sentence_of(comparison, self.metric)
 
@@ -142,7 +142,7 @@ def seeds_text(pairs: int) -> Message:
     return (Says.paired_seed if pairs == 1 else Says.paired_seeds)(count=pairs)
 
 
-def sentence_of(one: Comparison, metric: str) -> Message:
+def sentence_of(one: ArmComparison, metric: str) -> Message:
     names = {"arm": one.arm, "baseline": one.baseline, "metric": metric}
     if one.verdict == "refused" or one.difference is None:
         return Says.no_verdict(**names, reason=one.reason)

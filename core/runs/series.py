@@ -154,7 +154,7 @@ def config_text(value: Any) -> str:
 
 
 @dataclass
-class Rows:
+class LogRows:
     """A block of rows in the order in which they were written.
 
     Attributes:
@@ -196,7 +196,7 @@ class SeriesBuilder:
         self.repeated_steps = 0
         self.superseded = 0
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: LogRows) -> None:
         """Takes one block; blocks come in file order."""
         count = len(rows.step)
         all_rows = np.arange(self.rows, self.rows + count) if rows.row is None else rows.row

@@ -23,7 +23,7 @@ Stamp = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Entry:
+class TreeEntry:
     """Something in a folder."""
 
     name: str
@@ -39,7 +39,7 @@ class Tree(Protocol):
 
     is_live: bool
 
-    def entries(self, folder: str) -> list[Entry]:
+    def entries(self, folder: str) -> list[TreeEntry]:
         """What lies directly in a folder, by name. Raises `OSError`."""
 
     def stamp(self, path: str) -> Stamp:
@@ -69,9 +69,9 @@ class DiskTree:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def entries(self, folder: str) -> list[Entry]:
+    def entries(self, folder: str) -> list[TreeEntry]:
         found = sorted(os.scandir(f"{self.root}/{folder}"), key=lambda item: item.name)
-        return [Entry(entry.name, self._kind(entry)) for entry in found]
+        return [TreeEntry(entry.name, self._kind(entry)) for entry in found]
 
     def _kind(self, entry: os.DirEntry[str]) -> Literal["file", "folder", "link", "link_outside", "special"]:
         if entry.is_symlink():

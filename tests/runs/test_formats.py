@@ -19,7 +19,7 @@ TOY = '''
 """Numbers, one a line, after a word that names the metric."""
 import numpy as np
 from core.runs.formats import LogFormat, register
-from core.runs.series import Rows
+from core.runs.series import LogRows
 
 def parse(block, at_end, memory, builder, max_metrics):
     used = block.rfind(b"\\n") + 1
@@ -27,7 +27,7 @@ def parse(block, at_end, memory, builder, max_metrics):
     step = np.arange(len(values)) + memory.get("rows", 0)
     memory["rows"] = memory.get("rows", 0) + len(values)
     memory["facts"] = {"toy": "yes"}
-    builder.add(Rows(step, {"loss": (None, np.array(values))}))
+    builder.add(LogRows(step, {"loss": (None, np.array(values))}))
     return used
 
 register(LogFormat("toy", parse, suffixes=(".toy",)))

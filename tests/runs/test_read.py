@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from core.errors import InputError
 from core.runs import ReadLimits, Run, RunReader, list_folders, read_runs, resolve_folder
 from core.runs.formats import FORMATS
-from core.runs.series import Rows, SeriesBuilder
+from core.runs.series import LogRows, SeriesBuilder
 
 WriteRun = Callable[..., Path]
 
@@ -637,7 +637,7 @@ def test_metrics_of_the_same_rows_share_their_axes() -> None:
     step = np.arange(10)
     sparse = np.array([2, 5])
     values = {"a": (None, np.zeros(10)), "b": (None, np.ones(10)), "c": (sparse, np.ones(2)), "d": (sparse, np.ones(2))}
-    builder.add(Rows(step, values, epoch=step / 2))
+    builder.add(LogRows(step, values, epoch=step / 2))
     series = builder.finish()
     assert series["a"].step is series["b"].step
     assert series["c"].step is series["d"].step

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from core.messages import Message
-from core.runs import Comparison, Report
+from core.runs import ArmComparison, Report
 from core.runs.statistics import smallest_p_value
 from webapp.kit.panels import text
 from webapp.runs.traces import GREY
@@ -68,7 +68,7 @@ def summary(report: Report, language: Language) -> str:
     return say(language, "runs_summary", arms=len(verdicts), baseline=report.baseline or "–", counts=" · ".join(counts))
 
 
-def _comparison(one: Comparison, report: Report, colours: Mapping[str, str], language: Language) -> str:
+def _comparison(one: ArmComparison, report: Report, colours: Mapping[str, str], language: Language) -> str:
     word = lambda key, **values: text(say(language, f"runs_{key}", **values))  # noqa: E731 - a local abbreviation
     return (
         f'<article class="{one.verdict}"><div class="rn-mark"><i aria-hidden="true">{MARKS[one.verdict]}</i>'
@@ -79,7 +79,7 @@ def _comparison(one: Comparison, report: Report, colours: Mapping[str, str], lan
     )
 
 
-def sentence(one: Comparison, report: Report, colours: Mapping[str, str], language: Language) -> str:
+def sentence(one: ArmComparison, report: Report, colours: Mapping[str, str], language: Language) -> str:
     """The verdict in one plain sentence, as HTML."""
     names = {
         "arm": f"<b>{DOT.format(colours.get(one.arm, GREY))}{text(one.arm)}</b>",
@@ -91,7 +91,7 @@ def sentence(one: Comparison, report: Report, colours: Mapping[str, str], langua
     return say(language, "runs_sentence_out_of_reach" if one.out_of_reach else f"runs_sentence_{one.verdict}", **names)
 
 
-def facts(one: Comparison, report: Report, language: Language) -> str:
+def facts(one: ArmComparison, report: Report, language: Language) -> str:
     """Interval, p, pairs, and what could have been seen, as plain text."""
     pairs = say(language, "runs_pairs" if one.pairs != 1 else "runs_pair", count=one.pairs)
     if one.verdict == "refused":
@@ -129,7 +129,7 @@ def reach_of(report: Report) -> float:
     return 1.15 * max((end for end in ends if end <= FAR * usual), default=0.0) or 1.0
 
 
-def forest(one: Comparison, reach: float, lower: bool, language: Language) -> str:
+def forest(one: ArmComparison, reach: float, lower: bool, language: Language) -> str:
     """The difference and its interval on an axis through zero; the better side is tinted.
 
     Args:

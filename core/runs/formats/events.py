@@ -21,7 +21,7 @@ import numpy as np
 
 from ..columns import admits
 from ..parsing import Memory, Unreadable, note
-from ..series import Rows, SeriesBuilder, clean_text
+from ..series import LogRows, SeriesBuilder, clean_text
 from ..tfrecord import HEADER_BYTES, count_sound, find_records
 from ..words import Says
 from . import LogFormat, register
@@ -371,7 +371,7 @@ def _add_scalars(
         if math.isfinite(first):
             memory["started"] = min(memory.get("started", first), first)
         row = record + memory.get("records", 0)
-        builder.add(Rows(step, {name: (None, value)}, time=wall, row=row))
+        builder.add(LogRows(step, {name: (None, value)}, time=wall, row=row))
 
 
 register(LogFormat("events", parse_events, mark="tfevents", follows_on=True))

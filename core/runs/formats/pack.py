@@ -26,7 +26,7 @@ from ..archives import DAMAGED, Parts, members_of
 from ..limits import ReadLimits
 from ..parsing import Unreadable
 from ..series import Problem
-from ..trees import Entry, Stamp, shown_path
+from ..trees import Stamp, TreeEntry, shown_path
 from ..words import Says
 from . import ArchiveFormat, register
 
@@ -51,7 +51,7 @@ class PackTree:
         self._archive: zipfile.ZipFile | None = None
         self.problems: list[Problem] = []
         self._members: dict[str, zipfile.ZipInfo] = {}
-        self._folders: dict[str, dict[str, Entry]] = {"": {}}
+        self._folders: dict[str, dict[str, TreeEntry]] = {"": {}}
         try:
             self._inode = file.stat().st_ino
             self._index(limits)
@@ -78,14 +78,14 @@ class PackTree:
                 self.problems.append(Problem(shown_path(f"{self._shown}/{member.filename}"), *fault))
                 continue
             self._members[path] = member
-            self._folder(parts[:-1])[parts[-1]] = Entry(parts[-1], "file")
+            self._folder(parts[:-1])[parts[-1]] = TreeEntry(parts[-1], "file")
 
-    def _folder(self, parts: Parts) -> dict[str, Entry]:
+    def _folder(self, parts: Parts) -> dict[str, TreeEntry]:
         """What lies in a folder, by name; the folder is known to those above it from now on."""
         path = "/".join(parts)
         if path not in self._folders:
             self._folders[path] = {}
-            self._folder(parts[:-1])[parts[-1]] = Entry(parts[-1], "folder")
+            self._folder(parts[:-1])[parts[-1]] = TreeEntry(parts[-1], "folder")
         return self._folders[path]
 
     def _opened(self) -> zipfile.ZipFile:
@@ -100,7 +100,7 @@ class PackTree:
                 self._archive.close()
                 self._archive = None
 
-    def entries(self, folder: str) -> list[Entry]:
+    def entries(self, folder: str) -> list[TreeEntry]:
         return sorted(self._folders.get(folder, {}).values(), key=lambda entry: entry.name)
 
     def _member(self, path: str) -> zipfile.ZipInfo:

@@ -31,7 +31,7 @@ _MOMENT = re.compile(r"\d{9,11}(\.\d+)?")  # the subfolders that torch's add_hpa
 
 
 @dataclass
-class Place:
+class RunPlace:
     """One run's files before they are read; of a database, its runs'.
 
     Attributes:
@@ -48,7 +48,7 @@ class Place:
     is_folder: bool = True
 
 
-def places_of(tree: Tree, folder: str, logs: list[Log], companions: dict[str, str]) -> Iterator[Place]:
+def places_of(tree: Tree, folder: str, logs: list[Log], companions: dict[str, str]) -> Iterator[RunPlace]:
     """Which of a folder's logs make up one run, and which stand alone."""
     databases = [log for log in logs if isinstance(log[0], DatabaseFormat)]
     following = [log for log in logs if _follows_on(log)]
@@ -60,11 +60,11 @@ def places_of(tree: Tree, folder: str, logs: list[Log], companions: dict[str, st
         together = following
         alone = databases + tables
     for log in alone:
-        yield Place(log[1], tree, [log], is_folder=False)
+        yield RunPlace(log[1], tree, [log], is_folder=False)
     if together or "status" in companions:
         others = [clean_text(_name(log[1]), 60) for log in tables if log not in [*together, *alone]]
         notes: list[Message] = [Says.not_read_as_logs(names=listed(others, 5))] if others else []
-        yield Place(folder or ".", tree, together, companions, notes)
+        yield RunPlace(folder or ".", tree, together, companions, notes)
 
 
 def _follows_on(log: Log) -> bool:
@@ -79,7 +79,7 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def is_hparams_of(place: Place, parent: Place) -> bool:
+def is_hparams_of(place: RunPlace, parent: RunPlace) -> bool:
     """Whether a folder of event files is what `add_hparams` left beside those of its parent."""
     only_events = bool(place.logs) and all(_follows_on(log) for log in place.logs)
     beside_events = any(_follows_on(log) for log in parent.logs)
