@@ -308,7 +308,7 @@ class Says(Vocabulary, package="runs"):
     would_see = Template("you would see differences down to {size:.2g}", "可发现的最小差异约为 {size:.2g}")
     method = Template(
         "Runs are paired by seed. p-values are from a two-sided paired permutation test of the mean difference (exact up to {exact} pairs, {flips:,} random sign flips above), Holm-adjusted over the arms compared. The interval is a 95 % Student t interval of the paired differences. The detectable difference is what a paired t test at the strictest Holm level would see with power 0.8, given the spread of the differences; with six pairs the permutation test sees it in about 63 % of cases, from seven on in 77 % or more.",
-        "按种子配对。p 值来自配对差均值的双侧置换检验（对数较少时为精确检验，较多时随机翻转符号），并在各组间做 Holm 校正。区间为配对差的 95% Student t 区间。“可发现的最小差异”指在最严格的 Holm 水平下，配对 t 检验能以 0.8 的功效发现的差异；仅 6 对时置换检验约有 63% 的机会发现它，7 对及以上为 77% 或更高。",
+        "按种子配对。p 值来自配对差均值的双侧置换检验（不超过 {exact} 对时为精确检验，更多时随机翻转符号 {flips:,} 次），并在各组间做 Holm 校正。区间为配对差的 95% Student t 区间。“可发现的最小差异”指在最严格的 Holm 水平下，配对 t 检验能以 0.8 的功效发现的差异；仅 6 对时置换检验约有 63% 的机会发现它，7 对及以上为 77% 或更高。",
     )
 
     # ---- curves
