@@ -66,13 +66,13 @@ def _serve(options: argparse.Namespace, temp_dir: Path) -> None:
     from webapp.kit.services import open_services
     from webapp.shell import access, theme
     from webapp.shell.door import free_port, open_door
-    from webapp.shell.received import UploadLimits, forbid_fetching
+    from webapp.shell.received import VisitorLimits, forbid_fetching
     from webapp.text import translations
 
     port = free_port(options.host, options.port, FIRST_PORT)
     _no_proxy_for(options.host)
     door = open_door(options.host, port, share=options.share, auth=options.auth, extra_hosts=options.allowed_host)
-    limits = UploadLimits()
+    limits = VisitorLimits()
     forbid_fetching()
     settings = Settings(weights_dir=options.weights_dir, runs_dir=options.runs_dir, device=options.device)
     scratch_dir = temp_dir / "scratch"

@@ -25,13 +25,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webapp.shell.door import Door
 from webapp.shell.page import LocalizedPage
-from webapp.shell.received import UploadLimits, UploadsOnly
+from webapp.shell.received import UploadsOnly, VisitorLimits
 from webapp.shell.sign_in import SignIn
 from webapp.text import Language
 
 
 def middleware(
-    door: Door, temp_dir: Path, default_language: Language | None, limits: UploadLimits | None = None
+    door: Door, temp_dir: Path, default_language: Language | None, limits: VisitorLimits | None = None
 ) -> list[Middleware]:
     """All layers, outermost first. `temp_dir` holds Gradio's upload folder."""
     layers = [
@@ -46,7 +46,7 @@ def middleware(
     return [
         *layers,
         Middleware(KnownPathsOnly),
-        Middleware(UploadsOnly, temp_dir=temp_dir, limits=limits or UploadLimits()),
+        Middleware(UploadsOnly, temp_dir=temp_dir, limits=limits or VisitorLimits()),
         Middleware(LocalizedPage, default_language=default_language),
     ]
 

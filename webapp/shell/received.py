@@ -20,7 +20,7 @@ from webapp.shell.scratch import folder_bytes
 
 
 @dataclass(frozen=True)
-class UploadLimits:
+class VisitorLimits:
     """What one visitor may send.
 
     Attributes:
@@ -48,7 +48,7 @@ class UploadsOnly:
 
     app: ASGIApp
     temp_dir: Path
-    limits: UploadLimits
+    limits: VisitorLimits
     _measured: tuple[float, int] = field(default=(float("-inf"), 0), init=False)
 
     # The second takes what is drawn over a picture.
@@ -142,7 +142,7 @@ def file_references(sent: Any) -> Iterator[dict[str, Any]]:
             waiting.extend(value)
 
 
-def _counted(receive: Receive, headers: Headers, limits: UploadLimits) -> Receive:
+def _counted(receive: Receive, headers: Headers, limits: VisitorLimits) -> Receive:
     """`receive` that stops an upload with more files or bytes than allowed; parts are counted as they come."""
     found = re.search(r'boundary="?([^";,]+)', headers.get("content-type", ""))
     boundary = b"--" + (found[1].encode("latin-1") if found else b"\0")

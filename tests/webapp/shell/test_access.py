@@ -23,7 +23,7 @@ from core.errors import InputError
 from webapp.shell import access, door, received
 from webapp.shell.access import KnownPathsOnly, SameOriginOnly, SecurityHeaders
 from webapp.shell.page import LocalizedPage
-from webapp.shell.received import UploadLimits, UploadsOnly
+from webapp.shell.received import UploadsOnly, VisitorLimits
 from webapp.shell.sign_in import SESSION_S, Credentials, Lockout, Sessions, SignIn
 
 PASSWORD = "correct horse: battery"
@@ -389,7 +389,7 @@ def test_only_the_paths_the_page_uses(path: str, known: bool) -> None:
 
 def sender(temp_dir: Path, **limits: int) -> Callable[..., int]:
     """`send(json)` → the status."""
-    behind = client(Middleware(UploadsOnly, temp_dir=temp_dir, limits=UploadLimits(**limits)))
+    behind = client(Middleware(UploadsOnly, temp_dir=temp_dir, limits=VisitorLimits(**limits)))
     return lambda sent, **how: behind.post("/gradio_api/queue/join", json=sent, **how).status_code
 
 
@@ -451,13 +451,13 @@ def test_a_file_is_found_however_deep_it_is_hidden(beside: object, nesting: list
 
 
 def test_the_body_arrives_unchanged(tmp_path: Path) -> None:
-    behind = client(Middleware(UploadsOnly, temp_dir=tmp_path, limits=UploadLimits()))
+    behind = client(Middleware(UploadsOnly, temp_dir=tmp_path, limits=VisitorLimits()))
     sent = json.dumps({"data": ["汉字", 1.5]}).encode()
     assert behind.post("/gradio_api/queue/join", content=sent).json()["body"] == sent.decode()
 
 
 def test_a_request_too_large_or_no_json_is_refused(tmp_path: Path) -> None:
-    behind = client(Middleware(UploadsOnly, temp_dir=tmp_path, limits=UploadLimits(json_bytes=100)))
+    behind = client(Middleware(UploadsOnly, temp_dir=tmp_path, limits=VisitorLimits(json_bytes=100)))
     assert behind.post("/gradio_api/queue/join", content=b'"' + b"x" * 99 + b'"').status_code == 413
     stream = (b" " * 40 for _ in range(4))  # no Content-Length
     assert behind.post("/gradio_api/queue/join", content=stream).status_code == 413
@@ -467,17 +467,17 @@ def test_a_request_too_large_or_no_json_is_refused(tmp_path: Path) -> None:
 
 
 def test_deep_nesting_is_refused_not_a_crash(tmp_path: Path) -> None:
-    behind = client(Middleware(UploadsOnly, temp_dir=tmp_path, limits=UploadLimits()))
+    behind = client(Middleware(UploadsOnly, temp_dir=tmp_path, limits=VisitorLimits()))
     answer = behind.post("/gradio_api/queue/join", content=b"[" * 200_000 + b"]" * 200_000)
     assert answer.status_code in (200, 400)
 
 
 def test_an_upload_is_refused_by_its_declared_size_and_when_the_disk_share_is_full(tmp_path: Path) -> None:
-    behind = client(Middleware(UploadsOnly, temp_dir=tmp_path, limits=UploadLimits(request_bytes=1000)))
+    behind = client(Middleware(UploadsOnly, temp_dir=tmp_path, limits=VisitorLimits(request_bytes=1000)))
     assert behind.post("/gradio_api/upload", files={"files": b"x" * 500}).status_code == 200
     assert behind.post("/gradio_api/upload", files={"files": b"x" * 2000}).status_code == 413
     (tmp_path / "stored").write_bytes(b"x" * 2000)
-    full = client(Middleware(UploadsOnly, temp_dir=tmp_path, limits=UploadLimits(stored_bytes=1000)))
+    full = client(Middleware(UploadsOnly, temp_dir=tmp_path, limits=VisitorLimits(stored_bytes=1000)))
     assert full.post("/gradio_api/upload", files={"files": b"x"}).status_code == 507
 
 
@@ -493,7 +493,7 @@ def test_files_are_counted_however_the_upload_is_cut_into_pieces(files: int, pie
         return waiting.pop(0)
 
     headers = received.Headers({"content-type": "multipart/form-data; boundary=cut"})
-    counting = received._counted(receive, headers, UploadLimits(files=limit))  # type: ignore[arg-type]
+    counting = received._counted(receive, headers, VisitorLimits(files=limit))  # type: ignore[arg-type]
 
     async def read_all() -> bytes:
         return b"".join([(await counting())["body"] for _ in pieces])
