@@ -143,7 +143,9 @@ def reason_of(error: BaseException) -> Message:
         return Pieces.json_error(problem=problem, line=error.lineno, column=error.colno, char=error.pos)
     if len(error.args) == 1 and isinstance(error.args[0], Message):
         return error.args[0]
-    return english((str(error).strip() or type(error).__name__).splitlines()[0])
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    zh = next((zh for begin, zh in _LIBRARY_ZH.items() if said.startswith(begin)), None)
+    return english(said) if zh is None else _fixed(said, zh, "library.problem")
 
 
 def _fixed(en: str, zh: str, code: str) -> Message:
@@ -176,4 +178,14 @@ _JSON_ZH = {
     "Invalid control character at": "此处有非法控制字符",
     "Invalid \\escape": "此处的转义无效",
     "Extra data": "此后有多余内容",
+}
+# What zipfile and Pillow say most often; by how it begins, since names and numbers may follow.
+_LIBRARY_ZH = {
+    "File is not a zip file": "文件不是 zip",
+    "Bad CRC-32 for file": "CRC-32 校验不符",
+    "image file is truncated": "图片数据不完整",
+    "broken data stream when reading image file": "图片数据流已损坏",
+    "unrecognized data stream contents when reading image file": "图片数据流无法识别",
+    "Truncated File Read": "文件读取不完整",
+    "cannot identify image file": "无法识别的图片文件",
 }

@@ -10,6 +10,7 @@ import pickle
 import pkgutil
 import re
 import string
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,14 @@ def test_the_reasons_of_the_system_and_of_json_are_said_in_both_languages(tmp_pa
         json.loads('{"a": ]')
     assert reason_of(bad.value).said("zh") == "第 1 行第 7 列（字符 6）：此处应为一个值"
     assert reason_of(bad.value) == str(bad.value)
+
+
+def test_what_zipfile_and_pillow_say_most_often_is_chinese_on_the_chinese_page() -> None:
+    """The page said: 压缩包已损坏，或不是 ZIP（File is not a zip file）。"""
+    damaged = reason_of(zipfile.BadZipFile("Bad CRC-32 for file 'd.png'"))
+    assert damaged == "Bad CRC-32 for file 'd.png'" and damaged.said("zh") == "CRC-32 校验不符"
+    assert reason_of(OSError("image file is truncated (5 bytes not processed)")).said("zh") == "图片数据不完整"
+    assert reason_of(ValueError("of its own kind")).said("zh") == "of its own kind"
 
 
 # ---- errors ----

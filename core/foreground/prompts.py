@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Literal
 
@@ -122,11 +123,12 @@ def _about_texts(prompts: PromptSet) -> list[Notice]:
     for text, group in zip(prompts.texts, prompts.groups, strict=True):
         owners.setdefault(text, []).append(GROUP_NAMES[group]())
     shared = [
-        Says.prompt_of_two(prompt=text, first=groups[0], second=groups[1])
+        Says.prompt_of_groups(
+            prompt=text, groups=reduce(lambda one, two: Says.both_groups(first=one, second=two), groups)
+        )
         for text, groups in owners.items()
-        if len(groups) == 2
+        if len(groups) > 1
     ]
-    shared += [Says.prompt_of_three(prompt=text) for text, groups in owners.items() if len(groups) == 3]
     if shared:
         notices.append(Notice("prompt_shared", Says.prompts_shared(prompts=shared)))
     foreign = [text for text in prompts.texts if _other_script(text)]

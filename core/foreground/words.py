@@ -122,7 +122,7 @@ class Says(Vocabulary, package="foreground"):
     kind_list = Template("a list", "列表")
     kind_text = Template("text", "文本")
     kind_flag = Template("true or false", "布尔值")
-    kind_null = Template("null", "null")
+    kind_null = Template("null", " null")
     rle_counts_values = Template("RLE counts must be whole numbers from 0", "RLE 的 counts 须为非负整数")
     rle_counts_kind = Template("RLE counts must be a list or a string", "RLE 的 counts 须为列表或字符串")
     rle_negative_run = Template("the RLE string is damaged (a negative run)", "RLE 字符串已损坏（游程为负）")
@@ -209,8 +209,8 @@ class Says(Vocabulary, package="foreground"):
     prompts_repeated = Template(
         "Repeated {group} prompts count once: {prompts}.", "重复的{group}提示词只计一次：{prompts}。"
     )
-    prompt_of_two = Template("{prompt!r} ({first} and {second})", "{prompt!r}（{first}与{second}）")
-    prompt_of_three = Template("{prompt!r} (positive and negative and neutral)", "{prompt!r}（正面、负面与中性）")
+    prompt_of_groups = Template("{prompt!r} ({groups})", "{prompt!r}（{groups}）")
+    both_groups = Template("{first} and {second}", "{first}与{second}")
     prompts_shared = Template(
         "In two groups at once, so pulling both ways: {prompts}.", "同时出现在两组中，两边都受影响：{prompts}。"
     )
