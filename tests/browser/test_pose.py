@@ -114,7 +114,7 @@ def test_a_head_is_judged_and_a_csv_encoded(visit, tmp_path):
     (tmp_path / "poses.csv").write_text("image,yaw,pitch,roll\na.jpg,60,0,0\nb.jpg,nan,0,0\nc.jpg,-60,0,0\n")
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     visitor.upload("ps-file", [tmp_path / "poses.csv"])
-    page.locator("#ps-file").get_by_text("poses.csv").wait_for()
+    page.locator("#ps-file [aria-label='poses.csv']").wait_for()  # the text itself is seen only while it is sent
     page.locator("#ps-file-run").click()
     expect(page.locator("#ps-file-result")).to_contain_text("偏航为 NaN", timeout=PATIENCE_MS)
     with page.expect_download(timeout=PATIENCE_MS) as download:
