@@ -31,7 +31,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.runs import RunRecorder, downsample, pack_runs, read_runs
-from core.runs.tfrecord import masked_crc32c
+from core.runs.formats.tfrecord import masked_crc32c
 
 VARIANTS = 8  # files differ in eight ways; writing two hundred different ones would take longer than the measurements
 

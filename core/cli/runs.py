@@ -141,9 +141,9 @@ def pack_command(
 
     Put it into any folder of runs, or upload it to the page: it is read as it is.
     """
-    from ..runs import RunReader, pack_runs
+    from ..runs import ReadLimits, pack_runs, read_runs
 
-    runs = len(RunReader(folder).read())
+    runs = len(read_runs(folder, limits=ReadLimits(max_pack_bytes=0)))  # packs are not packed again
     packed = pack_runs(folder, file)
     print(Says.runs_packed(runs=runs, files=packed.files, size=packed.bytes, path=file))
     if packed.left_out:

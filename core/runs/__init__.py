@@ -1,14 +1,14 @@
 """Training runs: recorded, read, judged.
 
-    record.py      what a training writes                  formats/        one file a log format, registered
-    discover.py    finds runs under a root                 compare.py      from runs to a verdict
-    read.py        reads them, incrementally (growing.py)  checkpoint.py   which number represents a run
-    assemble.py    from files to a Run                     statistics.py   the arithmetic
-    trees.py       a folder or a pack                      report.py       what a comparison says
-    upload.py      a stranger's logs (archives.py)         conventions.py  what an experiment has agreed on
-    series.py      what a run is                           bands.py        the mean of several runs, with a band
-    cache.py       Arrow files (arrow.py: their buffers)   downsample.py   curves for the screen
-    packing.py     many runs in one file                   process.py      is it alive?
+    written   record.py: what a training writes; environment.py, process.py: where, and is it alive?
+    found     discover.py: runs under a root, which is a tree: trees.py, a folder, or pack.py, many runs in one file
+              upload.py: a stranger's logs, laid out to be found
+    read      read.py: all of them, again and again; growing.py: one log; formats/: one file a log format
+              series.py: what a run is; assemble.py: from files to a Run; exports.py: charts of other trackers
+              cache.py: long logs as Arrow files; parsing.py, arrow.py: what these share
+    judged    compare.py: from runs to a verdict; checkpoint.py: which number represents a run
+              statistics.py: the arithmetic; report.py: what a comparison says; conventions.py: what was agreed on
+    drawn     bands.py: the mean of several runs, with a band; downsample.py: curves for the screen
 
 Nothing here imports torch.
 """
@@ -19,8 +19,8 @@ from .compare import compare
 from .conventions import Conventions, Question, conventions_for, known_conventions
 from .discover import RunFolder, list_folders, resolve_folder
 from .downsample import downsample, downsample_around
-from .limits import UPLOAD_LIMITS, ReadLimits
-from .packing import pack_runs, unpack_runs
+from .pack import pack_runs, unpack_runs
+from .parsing import UPLOAD_LIMITS, ReadLimits
 from .read import RunReader, read_runs
 from .record import RunRecorder
 from .report import ArmComparison, Report

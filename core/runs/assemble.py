@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..messages import NOTHING, Message, english
-from .columns import UNIX_FROM_S
+from ..messages import NOTHING, Message, english, reason_of
 from .exports import with_tag_of_name
 from .formats import DatabaseRun
+from .formats.columns import UNIX_FROM_S
 from .formats.run_folder import COMPANIONS, RunPlace
-from .growing import GrowingLog, why
+from .growing import GrowingLog
 from .parsing import notes_of
 from .process import recorded_status
 from .series import LazySeries, LogRows, Run, Series, SeriesBuilder, clean_run_name, clean_text
@@ -54,7 +54,7 @@ def read_companion(tree: Tree, path: str, known: Companion | None) -> Companion:
             return Companion(None, stamp, Says.companion_too_large(name=name, limit=COMPANION_MAX_BYTES))
         return Companion(COMPANIONS[name](data), stamp)
     except OSError as error:
-        return Companion(None, stamp, Says.companion_unopened(name=name, error=why(error)))
+        return Companion(None, stamp, Says.companion_unopened(name=name, error=reason_of(error)))
     except (ValueError, TypeError, RecursionError) as error:
         return Companion(None, stamp, Says.companion_unread(name=name, error=_reason(error)))
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from ..errors import InputError
 from ..messages import Message, reason_of
 from ..words import Common
-from .formats import Archive, ArchiveFormat, format_of
+from .formats import format_of
 from .formats.run_folder import COMPANIONS, Log, RunPlace, is_hparams_of, places_of
-from .limits import ReadLimits
-from .parsing import Unreadable
+from .pack import SUFFIX, PackTree, is_pack
+from .parsing import ReadLimits, Unreadable
 from .series import Problem, clean_text
-from .trees import DiskTree, Tree, TreeEntry, opaque_id, shown_path
+from .trees import DiskTree, Tree, TreeEntry, checked_root, opaque_id, shown_path
 from .words import Says
 
 SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
@@ -57,34 +57,24 @@ def resolve_folder(root: Path | str, folder_id: str) -> Path:
     raise InputError(Common.there_no_such_folder_runs(), where=str(folder_id)[:60], next_step=Says.pick_of_list())
 
 
-def checked_root(root: Path | str) -> Path:
-    path = Path(root).expanduser()
-    try:
-        resolved = path.resolve(strict=True)
-    except (OSError, RuntimeError):
-        raise InputError(Says.root_missing(), where=str(root), next_step=Says.give_existing_folder()) from None
-    if not resolved.is_dir():
-        raise InputError(Says.root_no_folder(), where=str(root), next_step=Says.give_folder_of_file())
-    return resolved
-
-
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name in SKIPPED_FOLDERS
 
 
-OpenArchive = Callable[[ArchiveFormat, str], Archive]
-"""`(format, path under the root)` → what is in it. Raises `Unreadable` and `OSError`."""
+def discover(
+    root: Path, limits: ReadLimits, open_pack: Callable[[str], PackTree]
+) -> tuple[list[RunPlace], list[Problem]]:
+    """Every run's files under the root, those in packs too, and what could not be looked into.
 
-
-def discover(root: Path, limits: ReadLimits, open_archive: OpenArchive) -> tuple[list[RunPlace], list[Problem]]:
-    """Every run's files under the root, those in archives too, and what could not be looked into."""
+    `open_pack`: path under the root → what is in the pack; raises `Unreadable` and `OSError`.
+    """
     walk = _Walk(DiskTree(root), limits, limits.max_files).walk()
     places, problems = walk.places, walk.problems
     taken = {place.path for place in places}
     files_left = walk.files_left
-    for archive_format, path in walk.archives:
+    for path in walk.packs:
         try:
-            tree = open_archive(archive_format, path)
+            tree = open_pack(path)
         except Unreadable as error:
             problems.append(Problem(shown_path(path), error.code, error.reason))
             continue
@@ -94,9 +84,9 @@ def discover(root: Path, limits: ReadLimits, open_archive: OpenArchive) -> tuple
         inner = _Walk(tree, limits, files_left).walk()
         files_left = inner.files_left
         problems += [*tree.problems, *inner.problems]
-        problems += [Problem(tree.shown(one), "pack", Says.pack_in_pack()) for _, one in inner.archives]
+        problems += [Problem(tree.shown(one), "pack", Says.pack_in_pack()) for one in inner.packs]
         for place in inner.places:
-            place.path = _path_outside(place, path, archive_format, taken)
+            place.path = _path_outside(place, path, taken)
             taken.add(place.path)
             places.append(place)
     if files_left < 0:
@@ -104,23 +94,22 @@ def discover(root: Path, limits: ReadLimits, open_archive: OpenArchive) -> tuple
     return places, problems
 
 
-def _path_outside(place: RunPlace, archive: str, archive_format: ArchiveFormat, taken: set[str]) -> str:
-    """Where a run of an archive appears: where it would lie if it was unpacked there; under the archive's name if
-    another run is there already, and for the run that the archive is itself."""
-    folder, _, name = archive.rpartition("/")
-    suffix = next((suffix for suffix in archive_format.suffixes if name.lower().endswith(suffix)), "")
+def _path_outside(place: RunPlace, pack: str, taken: set[str]) -> str:
+    """Where a run of a pack appears: where it would lie if it was unpacked there; under the pack's name if another run
+    is there already, and for the run that the pack is itself."""
+    folder, _, name = pack.rpartition("/")
     inside = "" if place.path == "." else place.path
-    named = [name.removesuffix(name[len(name) - len(suffix) :]), name]
-    tries = ["/".join(filter(None, (folder, top, inside))) for top in (*([""] if inside else []), *named)]
+    tops = [*([""] if inside else []), name[: -len(SUFFIX)], name]
+    tries = ["/".join(filter(None, (folder, top, inside))) for top in tops]
     return next((path for path in tries if path not in taken), tries[-1])
 
 
 class _Walk:
-    """One walk through a tree: its places, the archives in it, and what could not be looked into."""
+    """One walk through a tree: its places, the packs in it, and what could not be looked into."""
 
     def __init__(self, tree: Tree, limits: ReadLimits, files_left: int) -> None:
         self.places: list[RunPlace] = []
-        self.archives: list[tuple[ArchiveFormat, str]] = []
+        self.packs: list[str] = []
         self.problems: list[Problem] = []
         self.files_left = files_left  # below zero: so many were passed over
         self._tree = tree
@@ -167,18 +156,19 @@ class _Walk:
         if entry.name in COMPANIONS:
             companions[entry.name] = path
             return
-        log_format = format_of(entry.name)
-        if log_format is None:
+        log_format = None if is_pack(entry.name) else format_of(entry.name)
+        if log_format is None and not is_pack(entry.name):
             return
         if entry.kind == "special":
             self._report(path, "special", Says.not_regular())
             return
         self.files_left -= 1
-        if self.files_left >= 0:
-            if isinstance(log_format, ArchiveFormat):
-                self.archives.append((log_format, path))
-            else:
-                logs.append((log_format, path))
+        if self.files_left < 0:
+            return
+        if log_format is None:
+            self.packs.append(path)
+        else:
+            logs.append((log_format, path))
 
     def _take_place(self, place: RunPlace, folder: str) -> None:
         parent = self._by_folder.get(folder.rpartition("/")[0]) if folder else None

@@ -9,8 +9,7 @@ from typing import BinaryIO
 from ..messages import Message, english, reason_of
 from .cache import SMALLEST_CACHED_BYTES, SeriesCache
 from .formats import DatabaseFormat, DatabaseRun, LogFormat
-from .limits import ReadLimits
-from .parsing import Memory, ReadAgain, Unreadable, note
+from .parsing import Memory, ReadAgain, ReadLimits, Unreadable, note
 from .series import Problem, Series, SeriesBuilder, clean_text
 from .trees import Stamp, Tree
 from .words import Says
@@ -41,7 +40,7 @@ class GrowingLog:
                 return
             file, stamp = self.tree.open(self.path)
         except OSError as error:
-            self._fail("unreadable", Says.file_unopened(error=why(error)))
+            self._fail("unreadable", Says.file_unopened(error=reason_of(error)))
             self._stamp = None  # to be tried again, whatever the file looks like then
             return
         with file:
@@ -57,7 +56,7 @@ class GrowingLog:
                 self._forget()
                 self._fail(error.code, error.reason)
             except OSError as error:
-                self._fail("unreadable", Says.file_unread(error=why(error)))
+                self._fail("unreadable", Says.file_unread(error=reason_of(error)))
             except Exception as error:  # a fault of a parser must not hide the other files
                 self._forget()
                 said = english(clean_text(str(error)))
@@ -152,11 +151,6 @@ class GrowingLog:
         return (self._stamp[2] - self._offset) if self._stamp else 0
 
 
-def why(error: OSError) -> Message:
-    """The reason of an error that came from a tree."""
-    return error.strerror if isinstance(error.strerror, Message) else reason_of(error)
-
-
 def _fingerprints(file: BinaryIO, offset: int) -> tuple[str, str]:
     file.seek(0)
     head = file.read(min(256, offset))
@@ -195,7 +189,7 @@ class GrowingDatabase:
         except Unreadable as error:
             self.runs, self.problem = {}, Problem(self.tree.shown(self.path), error.code, error.reason)
         except OSError as error:
-            reason = Says.file_unopened(error=why(error))
+            reason = Says.file_unopened(error=reason_of(error))
             self.problem = Problem(self.tree.shown(self.path), "unreadable", reason)
 
     def _stamps_now(self, limits: ReadLimits) -> list[Stamp]:

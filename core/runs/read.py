@@ -20,15 +20,15 @@ from ..errors import InputError
 from ..messages import Message
 from .assemble import Companion, parts_of, read_companion, run_of, run_of_database
 from .cache import SeriesCache
-from .discover import checked_root, discover, natural_order
+from .discover import discover, natural_order
 from .exports import runs_of_chart
-from .formats import Archive, ArchiveFormat, DatabaseFormat, LogFormat
+from .formats import DatabaseFormat, LogFormat
 from .formats.run_folder import RunPlace
 from .growing import GrowingDatabase, GrowingLog
-from .limits import ReadLimits
-from .parsing import Unreadable
+from .pack import PackTree
+from .parsing import ReadLimits, Unreadable
 from .series import Problem, Run, RunSet
-from .trees import Stamp, opaque_id, shown_path, stamp_of
+from .trees import Stamp, checked_root, opaque_id, shown_path, stamp_of
 from .words import Says
 
 
@@ -40,11 +40,11 @@ def read_runs(
 
 
 @dataclass
-class _OpenArchive:
-    """An archive as it was when it was opened: what is in it, or why it cannot be read."""
+class _OpenPack:
+    """A pack as it was when it was opened: what is in it, or why it cannot be read."""
 
     stamp: Stamp
-    tree: Archive | Unreadable
+    tree: PackTree | Unreadable
 
 
 class RunReader:
@@ -75,7 +75,7 @@ class RunReader:
         self._cache = SeriesCache(Path(cache_dir)) if cache_dir is not None else None
         self._limits = limits or ReadLimits()
         self._workers = workers or min(8, os.cpu_count() or 1) + 1
-        self._archives: dict[str, _OpenArchive] = {}
+        self._packs: dict[str, _OpenPack] = {}
         # By what names a file on this machine (`Tree.key`).
         self._logs: dict[str, GrowingLog] = {}
         self._databases: dict[str, GrowingDatabase] = {}
@@ -102,7 +102,7 @@ class RunReader:
                         runs.append(run)
             self._runs = {run.id: self._runs[run.id] for run in runs}
             self._places = {opaque_id(place.path): place for place in places}
-            self._close_archives()
+            self._close_packs()
             runs = self._charts_taken_apart(runs)
             runs.sort(key=lambda run: natural_order(run.path))
             return RunSet(self._with_unique_names(runs), tuple(problems))
@@ -123,31 +123,31 @@ class RunReader:
                 except OSError:
                     pass
                 finally:
-                    self._close_archives()
+                    self._close_packs()
         raise InputError(Says.no_file_beside(name=name), where=run.path, next_step=Says.log_it_again())
 
     # ------------------------------------------------------------------------------------------------------ files
 
     def _discover(self) -> tuple[list[RunPlace], list[Problem]]:
-        before, self._archives = self._archives, {}
+        before, self._packs = self._packs, {}
 
-        def open_archive(archive_format: ArchiveFormat, path: str) -> Archive:
+        def open_pack(path: str) -> PackTree:
             stamp = stamp_of(os.lstat(self.root / path))
             known = before.get(path)
             if known is None or known.stamp != stamp:
                 try:
-                    known = _OpenArchive(stamp, archive_format.open(self.root / path, path, self._limits))
+                    known = _OpenPack(stamp, PackTree(self.root / path, path, self._limits))
                 except Unreadable as error:
-                    known = _OpenArchive(stamp, error)
-            self._archives[path] = known
+                    known = _OpenPack(stamp, error)
+            self._packs[path] = known
             if isinstance(known.tree, Unreadable):
                 raise known.tree
             return known.tree
 
-        return discover(self.root, self._limits, open_archive)
+        return discover(self.root, self._limits, open_pack)
 
-    def _close_archives(self) -> None:
-        for one in self._archives.values():
+    def _close_packs(self) -> None:
+        for one in self._packs.values():
             if not isinstance(one.tree, Unreadable):
                 one.tree.close()
 

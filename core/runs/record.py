@@ -43,8 +43,8 @@ from typing import Any
 from ..errors import InputError, WorkbenchError
 from ..files import only_one, write
 from ..messages import reason_of
-from .columns import RESUMED_KEY
 from .environment import describe_environment
+from .formats.columns import RESUMED_KEY
 from .process import HEARTBEAT_S, recorded_status, this_process
 from .words import Says
 

@@ -5,7 +5,6 @@ Paths are relative, with `/` between the parts; the top is the empty path.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
+from ..errors import InputError
 from .series import clean_text
 from .words import Says
 
@@ -61,6 +61,22 @@ class Tree(Protocol):
         """The path for people, relative to the root."""
 
 
+def checked_root(root: Path | str) -> Path:
+    """The folder of runs, with links resolved.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(root).expanduser()
+    try:
+        resolved = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        raise InputError(Says.root_missing(), where=str(root), next_step=Says.give_existing_folder()) from None
+    if not resolved.is_dir():
+        raise InputError(Says.root_no_folder(), where=str(root), next_step=Says.give_folder_of_file())
+    return resolved
+
+
 class DiskTree:
     """The files under a folder, no link followed and no pipe waited for."""
 
@@ -100,7 +116,7 @@ class DiskTree:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
-            raise OSError(errno.EINVAL, Says.not_regular())
+            raise OSError(Says.not_regular())
         return descriptor, stamp_of(status)
 
     @contextmanager

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..messages import english
-from .archives import DAMAGED, members_of
-from .formats import ArchiveFormat, format_of
+from .formats import format_of
 from .formats.run_folder import COMPANIONS
-from .limits import UPLOAD_LIMITS
-from .parsing import Unreadable
+from .pack import DAMAGED, PackTree, is_pack, members_of
+from .parsing import UPLOAD_LIMITS, Unreadable
 from .series import Problem, clean_text
 from .words import Says
 
@@ -90,13 +89,12 @@ def stage_upload(files: Sequence[Path], into: Path, limits: UploadLimits | None 
 
 
 def _stage(file: Path, into: Path, limits: UploadLimits, room: _Room, problems: list[Problem]) -> None:
-    log_format = format_of(file.name)
-    if isinstance(log_format, ArchiveFormat) and log_format.from_strangers:
+    if is_pack(file.name):
         # Read as it is; what it holds takes room as if it lay there unpacked.
-        tree = log_format.open(file, file.name, replace(UPLOAD_LIMITS, max_pack_bytes=room.bytes_left))
+        tree = PackTree(file, file.name, replace(UPLOAD_LIMITS, max_pack_bytes=room.bytes_left))
         tree.close()
         room.bytes_left -= tree.bytes
-        room.files_left -= tree.files
+        room.files_left -= len(tree.paths)
         with file.open("rb") as source:
             _copy(source, into, (file.name,), room)
     elif file.name.lower().endswith(".zip"):
@@ -122,6 +120,8 @@ def _unpack(file: Path, into: Path, limits: UploadLimits, room: _Room, problems:
             shown = clean_text(f"{file.name}/{member.filename}")
             if fault is not None:
                 problems.append(Problem(shown, *fault))
+            elif is_pack(parts[-1]):
+                problems.append(Problem(shown, "pack", Says.pack_in_pack()))
             elif "__MACOSX" in parts or not _is_taken(parts[-1]):
                 skipped += 1
             else:
@@ -137,8 +137,7 @@ def _unpack(file: Path, into: Path, limits: UploadLimits, room: _Room, problems:
 
 def _is_taken(name: str) -> bool:
     log_format = format_of(name)
-    is_log = log_format is not None and log_format.from_strangers and not isinstance(log_format, ArchiveFormat)
-    return is_log or name in _TAKEN_BESIDE_LOGS
+    return name in _TAKEN_BESIDE_LOGS or (log_format is not None and log_format.from_strangers)
 
 
 def _copy(source: BinaryIO, into: Path, parts: tuple[str, ...], room: _Room) -> None:

@@ -16,8 +16,9 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c a
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch.utils.tensorboard import SummaryWriter
 
-from core.runs import ReadLimits, Run, RunReader, read_runs, tfrecord
-from core.runs.tfrecord import masked_crc32c
+from core.runs import ReadLimits, Run, RunReader, read_runs
+from core.runs.formats import tfrecord
+from core.runs.formats.tfrecord import masked_crc32c
 
 
 def _record(payload: bytes) -> bytes:

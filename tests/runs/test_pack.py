@@ -211,7 +211,7 @@ def test_a_pack_that_is_none_is_named_and_hides_no_other(tmp_path: Path, data: b
     found = read_runs(tmp_path)
     assert [run.name for run in found] == ["good"]
     assert [problem.path for problem in found.problems] == ["bad.runs.zip"]
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be unpacked: the file cannot be read: File is not a zip file"):
         unpack_runs(tmp_path / "bad.runs.zip", tmp_path / "out")
 
 
@@ -228,9 +228,30 @@ def test_damage_inside_a_pack_costs_the_member_and_unpacking_leaves_nothing_half
     found = read_runs(pack.parent)
     assert [problem.path for problem in found.problems] == ["x.runs.zip/none-3/metrics.jsonl"]
     assert len(found) == 18, "its config is there still"
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="Ask for the file once more"):
         unpack_runs(pack, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("compress_size", 2**40), ("compress_size", 2**63), ("header_offset", 2**63)]
+)
+@pytest.mark.parametrize("name", ["run/config.json", "run/metrics.csv"])
+def test_a_member_that_claims_to_lie_beyond_its_pack_takes_only_itself_away(
+    tmp_path: Path, name: str, field: str, value: int
+) -> None:
+    # Seen: one such pack among the runs, and the whole page of runs ended in a MemoryError or an OverflowError.
+    (tmp_path / "good.csv").write_text("step,loss\n1,2\n")
+    pack = tmp_path / "x.runs.zip"
+    with zipfile.ZipFile(pack, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("run/metrics.jsonl", '{"step": 1, "loss": 2}\n')
+        archive.writestr(name, "{}")
+        setattr(archive.getinfo(name), field, value)  # what the directory at the end will say
+    found = read_runs(tmp_path)
+    assert [run.name for run in found] == ["good", "run"]
+    assert [(one.path, one.code) for one in found.problems] == [(f"x.runs.zip/{name}", "unreadable")]
+    with pytest.raises(InputError, match="lies beyond the end"):
+        unpack_runs(pack, tmp_path / "out")
 
 
 def test_a_member_without_a_date_is_read(tmp_path: Path) -> None:
@@ -257,9 +278,11 @@ def test_a_pack_in_a_pack_is_named_and_not_opened(root: Path, tmp_path: Path) ->
 
 def test_pack_and_unpack_as_they_are_typed(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pack = tmp_path / "mine.runs.zip"
+    pack_runs(root / "none-3", root / "older.runs.zip")  # not packed again, so not counted
     assert command(["runs", "pack", str(root), str(pack)]) == 0
     assert capsys.readouterr().out.startswith("18 runs, ")
     assert command(["runs", "unpack", str(pack), str(tmp_path / "out")]) == 0
+    (root / "older.runs.zip").unlink()
     assert _bytes_under(tmp_path / "out") == _bytes_under(root)
     assert command(["runs", "unpack", str(pack), str(tmp_path / "out")]) == 2
     assert "not empty" in capsys.readouterr().err

@@ -123,3 +123,10 @@ def test_event_files_without_their_folders_are_runs_of_their_own(tmp_path: Path)
         "events.out.tfevents.clip": [2.0],
         "other": [2.0],
     }
+
+
+def test_a_pack_within_an_archive_is_named_as_what_it_is(tmp_path: Path) -> None:
+    # Seen: "members that are no logs were left out" of what the page itself would have taken.
+    archive = _archive(tmp_path / "all.zip", {"a.csv": "step,loss\n1,2\n", "b/mine.runs.zip": b"PK"})
+    problems = stage_upload([archive], tmp_path / "staged")
+    assert [(one.path, one.code) for one in problems] == [("all.zip/b/mine.runs.zip", "pack")]

@@ -3,14 +3,14 @@
     run_folder.py   which files of a folder are one run, and the small files that belong to it
     jsonl.py        JSON lines, the recorder's own            csv_table.py   CSV, Lightning's too
     events.py       TensorBoard's event files                 trackio.py     SQLite, many runs in a file
-    pack.py         run folders in one file
+    columns.py      columns of rows → series          tfrecord.py   the records of event files
 
 A format says by which names its files are known, and reads them:
 
     register(LogFormat("mine", parse_mine, suffixes=(".mine",)))
 
 is all that a format of one run a file has to say (see `Parser`); it may stand anywhere, and a module of this folder is
-found by itself. Files of many runs are a `DatabaseFormat`, files that hold files an `ArchiveFormat`.
+found by itself. Files of many runs are a `DatabaseFormat`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,10 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from ..limits import ReadLimits
-from ..parsing import Memory
-from ..series import Problem, Series, SeriesBuilder
-from ..trees import Tree
+from ..parsing import Memory, ReadLimits
+from ..series import Series, SeriesBuilder
 
 Parser = Callable[[bytes, bool, Memory, SeriesBuilder, int], int]
 """`(block, at_end, memory, builder, max_metrics)` → how many bytes of the block were used.
@@ -89,38 +87,7 @@ class DatabaseFormat:
     from_strangers: bool = False
 
 
-@dataclass(frozen=True)
-class ArchiveFormat:
-    """Files that hold the files of runs, and are read without being unpacked.
-
-    Attributes:
-        open: `(file, its path as shown, limits)` → what is in it. Raises `Unreadable`.
-    """
-
-    name: str
-    open: Callable[[Path, str, ReadLimits], Archive]
-    suffixes: tuple[str, ...]
-    mark: str = ""
-    from_strangers: bool = True
-
-
-class Archive(Tree, Protocol):
-    """The tree of an archive.
-
-    Attributes:
-        problems: members that are not read, with reasons.
-        files, bytes: how many it holds, and their sum as unpacked.
-    """
-
-    problems: list[Problem]
-    files: int
-    bytes: int
-
-    def close(self) -> None:
-        """Lets go of the file; whoever reads on opens it again."""
-
-
-Format = LogFormat | DatabaseFormat | ArchiveFormat
+Format = LogFormat | DatabaseFormat
 
 FORMATS: dict[str, Format] = {}
 """Name → format, as registered."""

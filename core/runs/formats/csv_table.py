@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ...messages import english
-from ..columns import NAMELESS, Numbers, Texts, add_columns, columns_of_table
 from ..parsing import Memory, Unreadable, note
 from ..series import SeriesBuilder, clean_text
 from ..words import Says
 from . import LogFormat, register
+from .columns import NAMELESS, Numbers, Texts, add_columns, columns_of_table
 
 
 def parse_csv(block: bytes, at_end: bool, memory: Memory, builder: SeriesBuilder, max_metrics: int) -> int:

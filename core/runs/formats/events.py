@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from ..columns import admits
 from ..parsing import Memory, Unreadable, note
 from ..series import LogRows, SeriesBuilder, clean_text
-from ..tfrecord import HEADER_BYTES, count_sound, find_records
 from ..words import Says
 from . import LogFormat, register
+from .columns import admits
+from .tfrecord import HEADER_BYTES, count_sound, find_records
 
 
 @dataclass

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from ..columns import NUMBERS_IN_WORDS, Columns, add_columns, columns_of_table
 from ..parsing import Memory, Unreadable, note
 from ..series import SeriesBuilder, clean_text
 from ..words import Says
 from . import LogFormat, register
+from .columns import NUMBERS_IN_WORDS, Columns, add_columns, columns_of_table
 
 MOST_CELLS = 20_000_000  # of a block read by Arrow: 180 MB
 _KEY = re.compile(rb'"([^"\\]*)"\s*:')

@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from ...messages import english
-from ..columns import seconds_of_date
-from ..limits import ReadLimits
-from ..parsing import Memory, Unreadable, note
+from ..parsing import Memory, ReadLimits, Unreadable, note
 from ..series import SeriesBuilder, clean_text
 from ..words import Says
 from . import DatabaseFormat, DatabaseRun, register
+from .columns import seconds_of_date
 from .jsonl import parse_jsonl
 
 QUERY_LIMIT_S = 30.0

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from . import arrow
-from .parsing import Memory, ReadAgain, note
-from .series import LogRows, SeriesBuilder, clean_text
-from .words import Says
+from .. import arrow
+from ..parsing import Memory, ReadAgain, note
+from ..series import LogRows, SeriesBuilder, clean_text
+from ..words import Says
 
 STEP_NAMES = ("step", "global_step", "_step", "trainer/global_step", "iteration", "iter")
 EPOCH_NAMES = ("epoch", "_epoch", "trainer/epoch")
