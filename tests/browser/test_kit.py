@@ -194,11 +194,11 @@ def test_the_open_tab_stands_in_the_address_and_a_reload_lands_there(visit) -> N
     visitor = visit()
     page = visitor.page
     assert "tab=" not in page.url, "nobody chose one"
-    visitor.tab("Pose")
-    expect(page.locator("#ps-dials")).to_be_visible()
-    assert page.url.endswith("?tab=pose")
+    visitor.tab("Foreground")
+    expect(page.locator("#fg-run")).to_be_visible()
+    assert page.url.endswith("?tab=foreground")
     page.reload()
-    expect(page.locator("#ps-dials")).to_be_visible()
+    expect(page.locator("#fg-run")).to_be_visible()
     visitor.tab("Toy")
     page.reload()
     expect(page.locator("#toy-run")).to_be_visible()
