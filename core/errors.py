@@ -6,7 +6,11 @@ prints it, the app says it in the visitor's language. `assert` is kept for invar
 
 from __future__ import annotations
 
+import threading
+from functools import partial
+
 from .messages import NOTHING, Message, english, joined
+from .words import Common
 
 
 class WorkbenchError(Exception):
@@ -38,11 +42,7 @@ class WorkbenchError(Exception):
         return " ".join(parts)
 
     def __reduce__(self):  # keyword-only arguments survive a process boundary
-        return _rebuild, (type(self), self.what, self.where, self.next_step)
-
-
-def _rebuild(kind: type[WorkbenchError], what: str, where: str, next_step: str) -> WorkbenchError:
-    return kind(what, where=where, next_step=next_step)
+        return partial(type(self), where=self.where, next_step=self.next_step), (self.what,)
 
 
 class InputError(WorkbenchError, ValueError):
@@ -67,11 +67,8 @@ class ImageRejected(InputError):
         self.code_detail = code_detail
 
     def __reduce__(self):
-        return _rebuild_rejected, (self.what, self.where, self.next_step, self.code_detail)
-
-
-def _rebuild_rejected(what: str, where: str, next_step: str, code_detail: str) -> ImageRejected:
-    return ImageRejected(what, where=where, next_step=next_step, code_detail=code_detail)
+        rebuild, what = super().__reduce__()
+        return partial(rebuild, code_detail=self.code_detail), what
 
 
 class UnknownModel(InputError):
@@ -144,3 +141,9 @@ class Cancelled(WorkbenchError):
     """The user stopped the job."""
 
     code = "cancelled"
+
+
+def stop_if_set(cancel: threading.Event | None) -> None:
+    """Raises `Cancelled` once the job's event is set."""
+    if cancel is not None and cancel.is_set():
+        raise Cancelled(Common.stopped())

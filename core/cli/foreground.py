@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,11 +114,8 @@ def score_command(
     )
     picture = Picture(decode(ImageSource(image.name, path=image)))
     given = _given(picture, image.name, mask, components, mask_kind)
-    manager = ModelManager(Settings(weights_dir=weights_dir, device=device, dtype=dtype))
-    try:
+    with closing(ModelManager(Settings(weights_dir=weights_dir, device=device, dtype=dtype))) as manager:
         analysis: Analysis = common.last_of(analyse(picture, given, request, manager, extras=extras))
-    finally:
-        manager.close()
 
     if heatmap is not None and analysis.heat is not None:
         _write_heat(analysis.heat, heatmap)

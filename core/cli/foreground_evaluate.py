@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,13 +82,9 @@ def evaluate_command(
         dtype=dtype,
     )
     found = _at_most(read_truth(truth, images, masks), limit)
-    manager = ModelManager(Settings(weights_dir=weights_dir, device=device, dtype=dtype))
-    try:
-        evaluation: Evaluation = common.last_of(
-            evaluate(found, request, manager, treatments=names, resamples=resamples, seed=seed)  # type: ignore[arg-type]
-        )
-    finally:
-        manager.close()
+    with closing(ModelManager(Settings(weights_dir=weights_dir, device=device, dtype=dtype))) as manager:
+        steps = evaluate(found, request, manager, treatments=names, resamples=resamples, seed=seed)  # type: ignore[arg-type]
+        evaluation: Evaluation = common.last_of(steps)
     made = export.plain(_document(evaluation, request))
     if output is not None:
         export.write_text(output, export.to_json({**made, "segments": export.plain(evaluation.segments)}))

@@ -20,7 +20,7 @@ from ..models.spec import ModelSpec
 from ..models.words import Says
 from ..settings import Settings
 from .models_bench import bench_models
-from .options import AsJson, WeightsDir, stdout
+from .options import AsJson, Device, WeightsDir, stdout
 
 app = typer.Typer(help="The models: what there is, download, verify, measure.", no_args_is_help=True)
 app.command("bench")(bench_models)
@@ -84,7 +84,7 @@ def fetch_model(
 def check_model(
     model_id: ModelId,
     weights_dir: WeightsDir = Settings.weights_dir,
-    device: Annotated[str, typer.Option(help="auto, cpu, gpu, cuda:N, mps.")] = "cpu",
+    device: Device = "cpu",
     dtype: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16.")] = "fp32",
     as_json: AsJson = False,
 ) -> None:

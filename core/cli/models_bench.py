@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,19 +42,18 @@ def bench_models(
     dtypes = _list_of(dtype)
     if not dtypes:
         raise InputError(Says.no_dtype_named(), next_step=Says.choose_any_dtype())
-    manager = ModelManager(Settings(weights_dir=weights_dir, idle_unload_s=0.0))
     progress = Console(stderr=True)
     rows = []
-    for row in bench_rows(model_ids, manager, dtypes, batch_size, seconds, device=device):
-        rows.append(row)
-        progress.print(f"{row.model_id}: {row.state}", highlight=False)
-        for notice in row.notices:
-            progress.print(f"  {notice.text}", highlight=False, soft_wrap=True)
+    with closing(ModelManager(Settings(weights_dir=weights_dir, idle_unload_s=0.0))) as manager:
+        for row in bench_rows(model_ids, manager, dtypes, batch_size, seconds, device=device):
+            rows.append(row)
+            progress.print(f"{row.model_id}: {row.state}", highlight=False)
+            for notice in row.notices:
+                progress.print(f"  {notice.text}", highlight=False, soft_wrap=True)
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=1))
     else:
         stdout().print(_table(rows))
-    manager.close()
 
 
 def _list_of(text: str) -> list[str]:

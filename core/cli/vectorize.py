@@ -96,7 +96,7 @@ def _chosen(models: str | None, weights_dir: Path) -> tuple[str, ...]:
     for model_id in chosen:
         spec = catalogue.find(model_id, weights_dir)
         if weights.locate(spec, weights_dir) is None and not spec.problem:
-            raise WeightsMissing(Common.weights_model_not_here(), where=model_id, next_step=weights.fetch_command(spec))
+            raise WeightsMissing(Common.weights_not_here(), where=model_id, next_step=weights.fetch_command(spec))
     return chosen
 
 

@@ -16,14 +16,7 @@ import numpy as np
 from ..errors import InputError
 from ..images.crops import Box, pixel_box
 from ..messages import Message, english, reason_of
-from .components import (
-    BOX_KEYS,
-    Collector,
-    ComponentLimits,
-    ComponentSet,
-    is_number,
-    resized_notice,
-)
+from .components import BOX_KEYS, Collector, ComponentLimits, ComponentSet, is_number, resized_notice
 from .masks import ArrayMask, BoxMask, Mask, RunMask, from_rle, resize_nearest, tight_box
 from .words import Says
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import Cancelled, Unsupported
+from ..errors import Unsupported, stop_if_set
 from ..images.crops import crop, expand, middle
 from ..types import Notice, Progress
 from ..words import Common
@@ -118,8 +118,7 @@ class ComponentEncoder:
         yield self._progress(total - len(missing), total, started)
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
             for begin in range(0, len(missing), self._request.batch_size):
-                if self._cancel is not None and self._cancel.is_set():
-                    raise Cancelled(Common.stopped())
+                stop_if_set(self._cancel)
                 rows = missing[begin : begin + self._request.batch_size]
                 self._encode([components[row] for row in rows], rows, threads)
                 yield self._progress(total - len(missing) + begin + len(rows), total, started)
@@ -170,8 +169,7 @@ def encode_prompts(
     texts, per_prompt = captions(prompts.texts, templates)
     parts, notices = [], []
     for begin in range(0, len(texts), CAPTIONS_AT_ONCE):
-        if cancel is not None and cancel.is_set():
-            raise Cancelled(Common.stopped())
+        stop_if_set(cancel)
         features_KD, cut = manager.text_cache.encode(encoder, texts[begin : begin + CAPTIONS_AT_ONCE])
         parts.append(features_KD)
         notices += cut

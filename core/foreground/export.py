@@ -132,7 +132,7 @@ def check_suffix(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(Says.result_suffix(suffix=" or ".join(SUFFIXES), given=path.suffix), where=str(path))
     if not path.resolve().parent.is_dir():
-        raise InputError(Common.folder_write_does_not_exist(), where=str(path.resolve().parent))
+        raise InputError(Common.no_folder_to_write_to(), where=str(path.resolve().parent))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -140,4 +140,4 @@ def write_text(path: Path, text: str) -> None:
     try:
         files.write(path, text)
     except OSError as error:
-        raise InputError(Common.file_cannot_written(error=reason_of(error)), where=str(path)) from error
+        raise InputError(Common.file_unwritable(error=reason_of(error)), where=str(path)) from error

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..errors import Cancelled
+from ..errors import stop_if_set
 from ..types import Notice, Progress
-from ..words import Common
 from .components import Component, ComponentSet
 from .encoding import crop_and_mask, encode_prompts, normalised, require_text
 from .prompts import check
@@ -100,8 +99,7 @@ def mask_leak(
     ) as runner:
         require_text(runner.encoder)
         for done, component in enumerate(components.components):
-            if cancel is not None and cancel.is_set():
-                raise Cancelled(Common.stopped())
+            stop_if_set(cancel)
             yield Progress("leak", done, len(components.components))
             crop_HWC, mask_HW = crop_and_mask(picture, component, request.margin)
             without_outside += bool((np.asarray(mask_HW) > 0).all())

@@ -35,7 +35,6 @@ from ..settings import ImageLimits
 from ..types import ImageSource
 from ..words import Common
 from .formats import damaged, open_header
-from .pixels import to_rgb, upright
 from .words import Says
 
 
@@ -67,7 +66,7 @@ def decode(source: ImageSource, limits: ImageLimits = ImageLimits()) -> np.ndarr
         rgb_HWC = _decode_plain_jpeg(image, data)
         if rgb_HWC is None:
             rgb_HWC = _load(source.id, image, data)
-        return upright(rgb_HWC, image)
+        return _upright(rgb_HWC, image)
 
 
 def decode_header(source: ImageSource, limits: ImageLimits = ImageLimits()) -> ImageHeader:
@@ -92,7 +91,7 @@ def thumbnail(source: ImageSource, size_px: int, limits: ImageLimits = ImageLimi
         with open_header(source.id, data, limits) as image:
             if isinstance(image, JpegImageFile):
                 image.draft(None, (2 * size_px, 2 * size_px))
-            rgb_HWC = upright(_load(source.id, image, data), image)
+            rgb_HWC = _upright(_load(source.id, image, data), image)
     small = Image.fromarray(rgb_HWC)
     small.thumbnail((size_px, size_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return np.array(small)
@@ -140,7 +139,7 @@ def _why_unreadable(error: OSError | ValueError) -> Message:
         return Says.link_to_itself()
     if number in (errno.EACCES, errno.EPERM):
         return Says.file_forbidden()
-    return Common.file_cannot_read(error=reason_of(error))
+    return Common.file_unreadable(error=reason_of(error))
 
 
 def _too_many_bytes(image_id: str, limits: ImageLimits) -> ImageRejected:
@@ -181,11 +180,92 @@ def _decode_plain_jpeg(image: ImageFile, data: bytes) -> np.ndarray | None:
 
 
 def _load(image_id: str, image: ImageFile, data: bytes) -> np.ndarray:
-    kind = "JPEG" if isinstance(image, JpegImageFile) else image.format or ""
     try:
         image.load()
-        return to_rgb(image_id, image)
+        return _to_rgb(image_id, image)
     except ImageRejected:
         raise
     except Exception as error:  # as in `open_header`
-        raise damaged(image_id, kind, data, error) from error
+        assert image.format is not None, "each of the classes that read has its name"
+        raise damaged(image_id, image.format, data, error) from error
+
+
+def _to_rgb(image_id: str, image: Image.Image) -> np.ndarray:
+    """A loaded Pillow image of any mode → `rgb_HWC`."""
+    if image.mode.startswith("I;16"):
+        return _grey16_to_rgb(image)
+    if image.mode == "F":
+        return _float_to_rgb(image_id, image)
+    if image.mode in ("I", "LAB"):
+        raise ImageRejected(
+            Says.no_brightness(mode=image.mode),
+            where=image_id,
+            next_step=Says.save_as_8_or_16_bit(),
+            code_detail="unsupported",
+        )
+    if image.mode == "CMYK":
+        # Pillow takes every CMYK JPEG for one with Adobe's inversion.
+        is_ink = not isinstance(image, JpegImageFile) or "adobe" in image.info
+        ink = image if is_ink else Image.fromarray(255 - np.asarray(image), "CMYK")
+        return np.array(ink.convert("RGB"))
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGB", rgba.size, (255, 255, 255))
+        white.paste(rgba, mask=rgba.getchannel("A"))
+        return np.array(white)
+    return np.array(image.convert("RGB"))
+
+
+def _grey16_to_rgb(image: Image.Image) -> np.ndarray:
+    """uint16 0..65535 → 0..255, rounded; the one transparent value a PNG may name becomes white."""
+    grey_HW = np.asarray(image).astype(np.uint32)
+    scaled_HW = ((grey_HW * 255 + 32767) // 65535).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        scaled_HW[grey_HW == transparent] = 255
+    return np.repeat(scaled_HW[:, :, None], 3, axis=2)
+
+
+def _float_to_rgb(image_id: str, image: Image.Image) -> np.ndarray:
+    values_HW = np.asarray(image)
+    lowest, highest = float(values_HW.min()), float(values_HW.max())
+    if not (lowest >= 0.0 and highest <= 1.0):  # NaN fails too
+        raise ImageRejected(
+            Says.float_range(lowest=lowest, highest=highest),
+            where=image_id,
+            next_step=Says.scale_or_save(),
+            code_detail="unsupported",
+        )
+    scaled_HW = np.floor(values_HW * 255.0 + 0.5).astype(np.uint8)
+    return np.repeat(scaled_HW[:, :, None], 3, axis=2)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF (or XMP) orientation 1..8; 1 where the metadata is missing or damaged. Call after `load` for PNG.
+
+    Pillow turns TIFFs itself while loading and then no longer reports an orientation.
+    """
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:  # damaged metadata must not cost the picture
+        return 1
+
+
+def _upright(rgb_HWC: np.ndarray, image: Image.Image) -> np.ndarray:
+    """Undoes what the camera noted: 2 mirrored, 3 upside down, 6 turned left, 8 turned right, and their mirrors."""
+    orientation = _orientation(image)
+    if orientation == 2:
+        rgb_HWC = rgb_HWC[:, ::-1]
+    elif orientation == 3:
+        rgb_HWC = rgb_HWC[::-1, ::-1]
+    elif orientation == 4:
+        rgb_HWC = rgb_HWC[::-1]
+    elif orientation == 5:
+        rgb_HWC = rgb_HWC.transpose(1, 0, 2)
+    elif orientation == 6:
+        rgb_HWC = np.rot90(rgb_HWC, -1)
+    elif orientation == 7:
+        rgb_HWC = rgb_HWC[::-1, ::-1].transpose(1, 0, 2)
+    elif orientation == 8:
+        rgb_HWC = np.rot90(rgb_HWC, 1)
+    return np.ascontiguousarray(rgb_HWC)

@@ -82,19 +82,16 @@ def _not_an_image(image_id: str, data: bytes) -> ImageRejected:
 def damaged(image_id: str, kind: str, data: bytes, error: BaseException) -> ImageRejected:
     if isinstance(error, (MemoryError, Image.DecompressionBombError)):
         return ImageRejected(Says.not_enough_memory(), where=image_id, code_detail="too_large")
-    shown = english(kind) if kind else Says.image()
     if _ends_early(kind, data):
-        return ImageRejected(Says.file_truncated(kind=shown), where=image_id, code_detail="truncated")
+        return ImageRejected(Says.file_truncated(kind=kind), where=image_id, code_detail="truncated")
     if "cannot handle" in str(error) or "nsupported" in str(error):
         return ImageRejected(
-            Says.kind_not_read(kind=shown, error=reason_of(error)),
+            Says.kind_not_read(kind=kind, error=reason_of(error)),
             where=image_id,
             next_step=Says.save_as_jpeg_or_png(),
             code_detail="unsupported",
         )
-    return ImageRejected(
-        Says.file_damaged(kind=shown, error=reason_of(error)), where=image_id, code_detail="unreadable"
-    )
+    return ImageRejected(Says.file_damaged(kind=kind, error=reason_of(error)), where=image_id, code_detail="unreadable")
 
 
 def _ends_early(kind: str, data: bytes) -> bool:

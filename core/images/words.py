@@ -88,7 +88,6 @@ class Says(Vocabulary, package="images"):
     folders_not_entered = Template(
         "{count} folders inside not entered ({names}).", "未进入 {count} 个子文件夹（{names}）。"
     )
-    image = Template("image", "图片")
     film = Template("an MP4 or QuickTime film", "MP4 或 QuickTime 视频")
     photoshop = Template("a Photoshop document", "Photoshop 文档")
     zip_or_office = Template("a ZIP archive or an Office document", "ZIP 压缩包或 Office 文档")

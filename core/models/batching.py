@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import Cancelled, OutOfMemory
+from ..errors import OutOfMemory, stop_if_set
 from ..messages import Message
 from ..types import Notice
-from ..words import Common
 from .device import cpu_dtype_name, dtype_name, is_out_of_memory, moved_to_cpu
 from .encoder import Encoder
 from .manager import Lease, ModelManager
@@ -97,8 +96,7 @@ class BatchRunner:
         parts_BD: list[np.ndarray] = [np.empty((0, self.encoder.dim), dtype=np.float32)]
         begin = 0
         while begin < len(pixels_BCHW):
-            if self._cancel is not None and self._cancel.is_set():
-                raise Cancelled(Common.stopped())
+            stop_if_set(self._cancel)
             batch_BCHW = pixels_BCHW[begin : begin + self.batch_size]
             features_BD = self._try(batch_BCHW)
             if features_BD is None:

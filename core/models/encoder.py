@@ -83,7 +83,7 @@ class Encoder(ABC):
 
         Raises `Unsupported` without a text tower.
         """
-        raise Unsupported(Common.model_no_text_tower(), where=self.spec.id, next_step=Common.choose_clip_model())
+        raise Unsupported(Common.no_text_tower(), where=self.spec.id, next_step=Common.choose_clip_model())
 
     def patch_tokens(self, pixels_BCHW: torch.Tensor) -> PatchTokens:
         """Projected patch tokens. Raises `Unsupported` where the architecture has none."""

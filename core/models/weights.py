@@ -72,7 +72,7 @@ def load_encoder(spec: ModelSpec, weights_dir: Path, device: torch.device, dtype
     path = locate(spec, weights_dir)
     if path is None:
         raise WeightsMissing(
-            Common.weights_model_not_here(),
+            Common.weights_not_here(),
             where=f"{spec.id}: {Path(spec.folder) / spec.files[0]}",
             next_step=fetch_command(spec),
         )

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Cancelled, InputError, Unsupported, WeightsMissing
+from ..errors import InputError, Unsupported, WeightsMissing, stop_if_set
 from ..models.described import DEMO_MODEL
 from ..types import Member, Notice, VectorTable
-from ..words import Common
 from .text import describe
 from .words import Says
 
@@ -162,8 +161,7 @@ def encode_units(
     distinct = list(dict.fromkeys(captions))
     parts, notices = [], []
     for begin in range(0, len(distinct), CAPTIONS_AT_ONCE):
-        if cancel is not None and cancel.is_set():
-            raise Cancelled(Common.stopped())
+        stop_if_set(cancel)
         features_KD, cut = manager.text_cache.encode(encoder, distinct[begin : begin + CAPTIONS_AT_ONCE])
         parts.append(unit_rows(features_KD))
         notices += cut

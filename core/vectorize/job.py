@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import BudgetExceeded, Cancelled, ImageRejected, OutOfMemory
+from ..errors import BudgetExceeded, ImageRejected, OutOfMemory, stop_if_set
 from ..images.decode import decode
 from ..settings import ImageLimits
 from ..types import ImageSource, Notice, Progress, Reject, VectorizeRequest, VectorTable
-from ..words import Common
 from . import ensemble
 from .members import Members
 from .memory import check_shape, chunks_ahead, images_per_pass, probe_of
@@ -153,8 +152,7 @@ class Job:
                 self._pass_began_s = None
         if self.failure is not None:
             raise self.failure
-        if self.stop.is_set():
-            raise Cancelled(Common.stopped())
+        stop_if_set(self.stop)
 
     def _run_threads(self, leases: list[Lease], todo: set[int]) -> None:
         """The decode pool and the encode threads, from start to join."""
@@ -204,8 +202,7 @@ class Job:
 
     def _prepare(self, row: int, leases: list[Lease]) -> _Prepared:
         """Decode one image and preprocess it for each member."""
-        if self.stop.is_set():
-            raise Cancelled(Common.stopped())
+        stop_if_set(self.stop)
         source = self._sources[row]
         begin_s = time.perf_counter()
         file = identity(source) if self._journal is not None else None

@@ -119,7 +119,7 @@ def _text_member(table: VectorTable, manager: ModelManager, model_id: str | None
     if model_id is not None:
         member = member_of(table, model_id)
         if member not in able:
-            raise Unsupported(Common.model_no_text_tower(), where=model_id, next_step=Common.choose_clip_model())
+            raise Unsupported(Common.no_text_tower(), where=model_id, next_step=Common.choose_clip_model())
         return member
     if not able:
         raise Unsupported(Says.none_reads_words(), next_step=Says.vectorize_with_clip())

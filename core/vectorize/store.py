@@ -1,5 +1,5 @@
 """Tables of vectors on disk. Every format carries ids, vectors, the passport and the rejects, and is written whole or
-not at all (a temporary name, then a rename). No pickle anywhere, no torch. `formats/` says what lies in each.
+not at all (a temporary name, then a rename). No pickle anywhere, no torch. `formats` says what lies in each.
 """
 
 from __future__ import annotations
@@ -13,21 +13,10 @@ from ..files import replacing
 from ..messages import reason_of
 from ..types import VectorTable
 from ..words import Common
-from .formats import csv, lance, npy, npz, parquet, safetensors
-from .formats.beside import json_beside, write_json
-from .formats.stored import Format, table_of
+from .formats import FORMATS, json_beside, table_of, write_json
 from .words import Says
 
-_FORMATS: dict[str, Format] = {
-    ".npz": npz,
-    ".parquet": parquet,
-    ".safetensors": safetensors,
-    ".lance": lance,
-    ".npy": npy,
-    ".csv": csv,
-}
-SUFFIXES = tuple(_FORMATS)
-_WITH_JSON = (".npy", ".csv")
+SUFFIXES = tuple(FORMATS)
 
 
 def check_output(path: Path) -> None:
@@ -62,13 +51,13 @@ def write(table: VectorTable, path: Path) -> list[Path]:
         StoreError: the disk refuses.
     """
     check_output(path)
-    suffix = path.suffix.lower()
-    paths = [path, json_beside(path)] if suffix in _WITH_JSON else [path]
+    made = FORMATS[path.suffix.lower()]
+    paths = [path, json_beside(path)] if made.with_json else [path]
     try:
         # a crash between the renames of a file and its `.json` is told by the hash when they are read
         with replacing(*paths) as drafts:
-            _FORMATS[suffix].write(table, drafts[0])
-            if suffix in _WITH_JSON:
+            made.write(table, drafts[0])
+            if made.with_json:
                 write_json(table, drafts[1])
     except StoreError:
         raise
@@ -86,11 +75,11 @@ def read(path: Path) -> VectorTable:
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(Says.suffix(), where=str(path), next_step=Says.use_one(names=", ".join(SUFFIXES)))
+        raise InputError(Says.unknown_suffix(), where=str(path), next_step=Says.use_one(names=", ".join(SUFFIXES)))
     if not path.exists():
         raise InputError(Says.no_such_file(), where=str(path))
     try:
-        stored = _FORMATS[suffix].read(path)
+        stored = FORMATS[suffix].read(path)
     except StoreError:
         raise
     except Exception as error:  # every library has errors of its own for damaged files

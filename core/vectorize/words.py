@@ -56,7 +56,7 @@ class Says(Vocabulary, package="vectorize"):
         "LanceDB 的表名只能含字母、数字、`_`、`-` 和 `.`。",
     )
     output_folder_read_only = Template("The output's folder may not be written to.", "无权写入输出文件夹。")
-    suffix = Template("The suffix names no format.", "该后缀不对应任何格式。")
+    unknown_suffix = Template("The suffix names no format.", "该后缀不对应任何格式。")
     no_such_file = Template("There is no such file.", "没有该文件。")
     not_comparable = Template(
         "These vectors and vectors made now are not comparable: {differences}.",

@@ -164,7 +164,7 @@ def test_the_command_prints_a_table(fakes_for_the_command: None):
 
 
 def test_the_command_prints_json_for_programs(fakes_for_the_command: None):
-    rows = json.loads(run("--models", "vit_b_16,resnet50", "--dtype", "fp32,bf16", "--batch-size", "1", "--json"))
+    rows = json.loads(run("--models", "vit_b_16,resnet50", "--dtype", "fp32,bf16", "--batch_size", "1", "--json"))
     assert [(row["model_id"], row["dtype"], row["state"]) for row in rows] == [
         ("vit_b_16", "fp32", "measured"),
         ("vit_b_16", "bf16", "measured"),

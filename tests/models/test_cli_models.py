@@ -33,7 +33,7 @@ def test_the_list_shows_every_model_with_its_state(tmp_path: Path) -> None:
 
 
 def test_the_list_as_json_has_every_fact(tmp_path: Path) -> None:
-    result = runner.invoke(app, ["list", "--json", "--weights-dir", str(tmp_path)])
+    result = runner.invoke(app, ["list", "--json", "--weights_dir", str(tmp_path)])
     rows = {row["id"]: row for row in json.loads(result.stdout)}
     assert rows["open_clip_vit_l14_laion2b"]["preprocessing"]["mean"] == [0.5, 0.5, 0.5]
     assert rows["resnet50"]["path"] is None and rows["resnet50"]["command"].endswith("fetch resnet50")

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from core.errors import InputError, StoreError
 from core.types import Member, Notice, Reject, VectorTable
-from core.vectorize import store
-from core.vectorize.formats import stored
+from core.vectorize import formats, store
 
 IDS = ("a.jpg", "sub/ü 猫.png", "=1+1.png", "line\nbreak.png", "-2.png", 'comma,"quote".png', "'@x.png")
 
@@ -166,7 +165,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, suffix, monk
             place.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store._FORMATS[suffix], "write", fail)
+    monkeypatch.setitem(formats.FORMATS, suffix, formats.FORMATS[suffix]._replace(write=fail))
     before = sorted(tmp_path.iterdir())
     with pytest.raises(StoreError, match="No space left"):
         store.write(table_of(("new.png",)), path)
@@ -275,7 +274,7 @@ def test_outputs_that_cannot_be_are_refused_before_any_work(tmp_path):
 
 
 def test_a_file_of_a_later_version_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(stored, "FORMAT", 99)
+    monkeypatch.setattr(formats, "VERSION", 99)
     store.write(table_of(), tmp_path / "v.npz")
     monkeypatch.undo()
     with pytest.raises(StoreError, match="later version"):

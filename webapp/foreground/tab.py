@@ -40,6 +40,7 @@ from webapp.kit.services import RESULT_LIFE_S, Services
 from webapp.kit.table import chosen_row
 from webapp.kit.thumbnails import data_uri
 from webapp.kit.uploads import Upload
+from webapp.kit.words import KitSays
 from webapp.text import Language, say, translated
 
 EXAMPLES = ("cat.jpg", "coffee.jpg", "astronaut.jpg", "rocket.jpg", "temple.jpg")
@@ -91,7 +92,7 @@ def _no_model(services: Services) -> InputError:
     from core.models.weights import fetch_command
 
     command = fetch_command(find(NOTE_MODEL, services.settings.weights_dir))
-    return InputError(Says.no_model(), next_step=Says.fetch_one(command=command))
+    return InputError(KitSays.no_clip(), next_step=Says.fetch_one(command=command))
 
 
 def _no_model_panel(services: Services, language: Language) -> str:
@@ -223,7 +224,7 @@ def _at_hand(shelf: Shelf, ticket: str | None) -> Result:
     """The result of this window; it may have been forgotten by age, for others' photos, or by a restart."""
     result = shelf.get(ticket)
     if result is None:
-        raise InputError(Says.result_gone(), next_step=Says.score_again())
+        raise InputError(KitSays.result_gone(), next_step=Says.score_again())
     return result
 
 

@@ -179,12 +179,10 @@ class Says(Vocabulary, package="page.foreground"):
     give_photo = Template("Drop one, paste one, or press an example.", "请拖入、粘贴或点击示例。")
     no_file = Template("There is no mask and no JSON.", "没有掩码，也没有 JSON。")
     upload_file = Template("Upload one, or choose another source of components.", "请上传，或改选其他组件来源。")
-    no_model = Template("No CLIP model's weights are here yet.", "本机还没有任何 CLIP 模型的权重。")
     fetch_one = Template(
         "Run “{command}” in the project's folder, then load this page anew.",
         "请在项目目录运行“{command}”，然后重新载入本页。",
     )
-    result_gone = Template("There is no result in this window any more.", "此窗口中已没有结果。")
     score_again = Template("Score again.", "请重新评分。")
 
     # ---- what is given

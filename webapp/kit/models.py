@@ -8,7 +8,8 @@ from core.errors import WorkbenchError
 from webapp.kit import panels
 from webapp.kit.events import AT_ONCE
 from webapp.kit.services import Services
-from webapp.text import Language, label, say
+from webapp.kit.words import KitSays
+from webapp.text import Language, label
 
 DEVICES = ("auto", "cpu", "gpu")
 
@@ -18,7 +19,7 @@ def model_note(services: Services, model: str | None, language: Language) -> str
     from core.models.catalogue import find
 
     if not model:
-        return panels.hint(say(language, "no_clip_here"))
+        return panels.hint(KitSays.no_clip().said(language))
     try:
         advice = find(model, services.settings.weights_dir).advice
     except WorkbenchError:

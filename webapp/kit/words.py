@@ -32,7 +32,6 @@ register(
         ),
         "stop": ("Stop", "停止"),
         "device": ("Device", "设备"),
-        "no_clip_here": ("No CLIP model's weights are here yet.", "本机还没有任何 CLIP 模型的权重。"),
         # ---- tables
         "table_copy": ("Copy table", "复制表格"),
         "table_copied": ("Copied", "已复制"),
@@ -72,6 +71,8 @@ register(
 class KitSays(Vocabulary, package="page.kit"):
     """Errors."""
 
+    result_gone = Template("There is no result in this window any more.", "此窗口中已没有结果。")
+    no_clip = Template("No CLIP model's weights are here yet.", "本机还没有任何 CLIP 模型的权重。")
     no_row = Template("There is no row {row}.", "没有第 {row} 行。")
     no_images = Template("There are no images.", "没有图片。")
     too_many_images = Template("More than {limit:,} images at once.", "一次超过 {limit:,} 张图片。")

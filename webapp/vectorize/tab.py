@@ -27,6 +27,7 @@ from webapp.kit.running import show_outputs_js
 from webapp.kit.services import RESULT_LIFE_S, Services
 from webapp.kit.table import chosen_row
 from webapp.kit.uploads import Upload
+from webapp.kit.words import KitSays
 from webapp.text import Language, say
 from webapp.vectorize import api, fragments, showing
 from webapp.vectorize.job import Result, download_file
@@ -146,7 +147,7 @@ def _forget(result: Result | None) -> None:
 def _at_hand(result: Result | None) -> Result:
     """The result of this window; it may have been forgotten by age or by a restart."""
     if result is None:
-        raise InputError(Says.result_gone(), next_step=Says.vectorize_again())
+        raise InputError(KitSays.result_gone(), next_step=Says.vectorize_again())
     return result
 
 

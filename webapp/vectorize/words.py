@@ -155,7 +155,6 @@ class Says(Vocabulary, package="page.vectorize"):
 
     no_model = Template("No model is picked.", "尚未选择模型。")
     tick_one = Template("Tick at least one in the table of models.", "请在模型表中至少勾选一个。")
-    result_gone = Template("There is no result in this window any more.", "此窗口中已没有结果。")
     vectorize_again = Template("Vectorize again.", "请重新运行。")
     no_such_image = Template("This image is not in the result.", "结果中没有这张图片。")
     no_words = Template("There are no words to search by.", "请输入要搜索的文字。")

@@ -129,7 +129,7 @@ def convert(
                 writer.finish()
         except OSError as error:
             raise InputError(
-                Common.file_cannot_written(error=reason_of(error)), where=str(output), next_step=Says.give_place()
+                Common.file_unwritable(error=reason_of(error)), where=str(output), next_step=Says.give_place()
             ) from error
     yield PosesResult(
         rows=tally.rows,

@@ -101,7 +101,7 @@ def _beginning(path: Path) -> tuple[str, int]:
             beginning = file.read(1 << 16)
     except OSError as error:
         raise InputError(
-            Common.file_cannot_read(error=reason_of(error)), where=str(path), next_step=Says.give_csv()
+            Common.file_unreadable(error=reason_of(error)), where=str(path), next_step=Says.give_csv()
         ) from error
     if b"\0" in beginning:
         raise InputError(Says.not_text(), where=path.name, next_step=Says.not_text_next())

@@ -32,7 +32,7 @@ def check_output(output: Path) -> None:
         )
     if not output.resolve().parent.is_dir():
         raise InputError(
-            Common.folder_write_does_not_exist(), where=str(output.resolve().parent), next_step=Says.make_folder()
+            Common.no_folder_to_write_to(), where=str(output.resolve().parent), next_step=Says.make_folder()
         )
     if output.is_dir():
         raise InputError(Says.output_is_folder(), where=str(output), next_step=Common.choose_another_name())
