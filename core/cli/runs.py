@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,11 +70,10 @@ def compare_command(
         baseline=baseline,
         direction=direction,
         at=at,
-        conventions=conventions_for(found, known),
+        usual_baselines=conventions_for(found, known).baselines,
     )
     if as_json:
-        problems = [{"path": one.path, "code": one.code, "reason": one.reason} for one in found.problems]
-        print(json.dumps({**report.to_json(), "problems": problems}, indent=2, ensure_ascii=False))
+        print(json.dumps({**report.to_json(), "problems": _problems(found)}, indent=2, ensure_ascii=False))
         return
     better = Says.runs_lower_better if report.direction == "min" else Says.runs_higher_better
     print(f"{better(metric=metric, choice=_choice(report))}\n")
@@ -115,11 +115,10 @@ def list_command(folder: Folder, as_json: AsJson = False, cache: UseCache = True
             }
             for run in found
         ]
-        problems = [{"path": one.path, "code": one.code, "reason": one.reason} for one in found.problems]
-        print(json.dumps({"runs": runs, "problems": problems}, indent=2, ensure_ascii=False, default=str))
+        print(json.dumps({"runs": runs, "problems": _problems(found)}, indent=2, ensure_ascii=False, default=str))
         return
     rows = [
-        [run.name, run.status, "+".join(run.formats), str(len(run.metrics)), f"{_last_step(run):,}"]
+        [run.name, run.status, "+".join(run.formats), str(len(run.metrics)), f"{run.last_step:,}"]
         + [_cell(config_text(run.config[key])) if key in run.config else "" for key in keys[:8]]
         for run in found
     ]
@@ -167,6 +166,10 @@ def _read(folder: Path, cache: bool) -> Any:
     return read_runs(folder, cache_dir=default_cache_dir() if cache else None)
 
 
+def _problems(found: Any) -> list[dict[str, Any]]:
+    return [asdict(problem) for problem in found.problems]
+
+
 def _print_problems(found: Any) -> None:
     for problem in found.problems:
         print(Says.runs_not_read(path=problem.path, reason=problem.reason), file=sys.stderr)
@@ -176,10 +179,6 @@ def _choice(report: Any) -> Message:
     if report.at == "best":
         return Says.runs_chosen_by(metric=report.select_metric) if report.select_metric else Says.runs_logged_once()
     return Says.runs_at_last() if report.at == "last" else Says.runs_at_step(step=int(report.at))
-
-
-def _last_step(run: Any) -> int:
-    return max((int(series.step[-1]) for series in run.metrics.values() if len(series)), default=0)
 
 
 def _cell(text: str, most: int = 40) -> str:

@@ -14,14 +14,13 @@ import numpy as np
 
 from ..errors import InputError
 from ..messages import Message
-from .conventions import NO_CONVENTIONS, Conventions
 from .report import RunValue
 from .series import Run, Series
 from .words import Says
 
 _LOWER = frozenset(
-    """loss error err mae mse rmse rmsd ms millisecond milliseconds s sec secs second seconds time latency duration
-    perplexity ppl memory bytes mb gb ece nll bce ce wer cer fid eer brier distance drift miss regret""".split()  # noqa: SIM905
+    """loss error err mae mse nme rmse rmsd ms millisecond milliseconds s sec secs second seconds time latency duration
+    fr perplexity ppl memory bytes mb gb ece nll bce ce wer cer fid eer brier distance drift miss regret""".split()  # noqa: SIM905
 )
 _HIGHER = frozenset(
     """acc accuracy map ap rank auc auroc auprc aupr recall iou miou giou precision f1 fscore dice psnr ssim r2 top r
@@ -34,11 +33,10 @@ _RATE = re.compile(
 )
 
 
-def direction_of(metric: str, given: str | None = None, conventions: Conventions = NO_CONVENTIONS) -> str:
+def direction_of(metric: str, given: str | None = None) -> str:
     """`min` where lower is better, `max` where higher is: as given, else told from the words of the metric's name.
 
-    The part after the last `/` decides; the whole name only if that says nothing. An experiment's conventions may know
-    more words.
+    The part after the last `/` decides; the whole name only if that says nothing.
 
     Raises:
         InputError: `given` is neither, or the name says nothing or both.
@@ -54,8 +52,8 @@ def direction_of(metric: str, given: str | None = None, conventions: Conventions
         parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"mAP|mIoU|IoU", lambda match: match[0].lower(), name))
         found = [*parts, *(word for part in parts for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", part))]
         words = {word.lower() for word in found}
-        lower = bool(words & (_LOWER | conventions.lower_is_better))
-        higher = bool(words & (_HIGHER | conventions.higher_is_better))
+        lower = bool(words & _LOWER)
+        higher = bool(words & _HIGHER)
         if lower != higher:
             return "min" if lower else "max"
     raise InputError(Says.direction_untold(), where=metric, next_step=Says.say_direction())
@@ -71,7 +69,6 @@ class Chooser:
         select_metric: str | None,
         at: str | int,
         direction: str | None,
-        conventions: Conventions,
     ) -> None:
         self.metric = metric
         self.at = at
@@ -91,7 +88,7 @@ class Chooser:
                 self.notes.append(Says.no_val_twin(metric=metric))
         self.select_metric = twin
         if twin is not None:
-            self._select_lower = _direction_to_select(twin, metric, direction, conventions) == "min"
+            self._select_lower = _direction_to_select(twin, metric, direction) == "min"
 
     def value_of(self, run: Run, arm: str, seed: str) -> RunValue | Message:
         """The run's value, or why it has none. The value may be NaN or infinite."""
@@ -177,14 +174,14 @@ def _val_twins(metric: str) -> list[str]:
     ]
 
 
-def _direction_to_select(select_metric: str, metric: str, given: str | None, conventions: Conventions) -> str:
+def _direction_to_select(select_metric: str, metric: str, given: str | None) -> str:
     """A given direction is about the reported metric; another metric's own name goes before it."""
     if _without_split(select_metric) == _without_split(metric):
-        return direction_of(select_metric, given, conventions)
+        return direction_of(select_metric, given)
     try:
-        return direction_of(select_metric, None, conventions)
+        return direction_of(select_metric)
     except InputError:
-        return direction_of(select_metric, given, conventions)
+        return direction_of(select_metric, given)
 
 
 def number_word(value: float) -> str | Message:

@@ -35,7 +35,6 @@ from ..messages import Message, listed
 from ..words import Common
 from . import statistics
 from .checkpoint import Chooser, direction_of, number_word
-from .conventions import NO_CONVENTIONS, Conventions
 from .report import ArmComparison, ArmSummary, Excluded, Report, RunValue, p_text, seeds_text
 from .series import Run, RunSet, config_differences, config_text
 from .words import Says
@@ -55,7 +54,7 @@ def compare(
     baseline: str | None = None,
     direction: str | None = None,
     at: str | int = "best",
-    conventions: Conventions = NO_CONVENTIONS,
+    usual_baselines: Sequence[str] = (),
 ) -> Report:
     """Compares every arm with the baseline.
 
@@ -65,10 +64,10 @@ def compare(
         metric: what is reported, e.g. `test/acc`.
         select_metric: what chooses the checkpoint; default: the metric's `val/` twin, or the metric itself where it is
             not a test metric and has none.
-        baseline: an arm's label; default: the first of the conventions' baselines that is there, else the first found.
+        baseline: an arm's label; default: the first of `usual_baselines` that is there, else the first found.
         direction: `min` or `max`; default: told from the metric's name.
         at: `best`, `last`, or a step.
-        conventions: what the experiment has agreed on (`conventions.py`).
+        usual_baselines: arms that others are compared with where nobody says which.
 
     Raises:
         InputError: no run has the key or the metric, the direction cannot be told, or an argument makes no sense.
@@ -77,12 +76,12 @@ def compare(
     keys = _keys(group_by)
     _check_known(found, keys, metric)
     at = _checked_at(at)
-    lower_is_better = direction_of(metric, direction, conventions) == "min"
-    chooser = Chooser(found, metric, select_metric, at, direction, conventions)
+    lower_is_better = direction_of(metric, direction) == "min"
+    chooser = Chooser(found, metric, select_metric, at, direction)
     usable, excluded = _values_that_count(found, keys, chooser)
 
     values = [value for _, value in usable]
-    base = _baseline_of(values, baseline, [arm_of(run, keys) for run in found], conventions.baselines)
+    base = _baseline_of(values, baseline, [arm_of(run, keys) for run in found], usual_baselines)
     labels = list(dict.fromkeys([*([] if base is None else [base]), *(value.arm for value in values)]))
     summaries = tuple(_summary(label, [value.value for value in values if value.arm == label]) for label in labels)
     pairs = _pair_up(labels, values)
@@ -144,13 +143,13 @@ def _checked_at(at: str | int) -> str | int:
         return at
     if re.fullmatch(r"\d+", str(at).strip()):
         return int(at)
-    raise InputError(Common.checkpoint_best_last_step(), where=str(at), next_step=Says.which_checkpoint())
+    raise InputError(Common.checkpoint_choice(), where=str(at), next_step=Says.which_checkpoint())
 
 
 def _check_known(runs: list[Run], keys: tuple[str, ...], metric: str) -> None:
     """A misspelt key or metric is told from a run that merely lacks it."""
     if not runs:
-        raise InputError(Common.there_no_runs_here(), next_step=Says.give_runs_folder())
+        raise InputError(Common.no_runs_here(), next_step=Says.give_runs_folder())
     for key in keys:
         if not any(key in run.config for run in runs):
             known = ", ".join(config_differences(runs)[:12]) or Says.none_differs()

@@ -4,7 +4,6 @@
       "group_by": "arm",                            the config key that makes its arms
       "baselines": ["none"],                        the arm that others are compared with: the first that is there
       "metrics": ["test/angle"],                    what is asked about first
-      "lower_is_better": ["angle"],                 words of metric names, beside those that everybody uses
       "place": 0,                                   among the experiments of a page; the smallest is shown first
       "questions": [{
         "id": "angles", "en": "Angles: with and without", "zh": "…",
@@ -61,8 +60,6 @@ class Conventions:
     group_by: str = ""
     baselines: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
-    lower_is_better: frozenset[str] = frozenset()
-    higher_is_better: frozenset[str] = frozenset()
     place: float = 100.0
     questions: tuple[Question, ...] = ()
 
@@ -92,8 +89,6 @@ def _conventions_of(fields: dict[str, Any]) -> Conventions:
         group_by=fields.get("group_by", ""),
         baselines=tuple(fields.get("baselines", ())),
         metrics=tuple(fields.get("metrics", ())),
-        lower_is_better=frozenset(fields.get("lower_is_better", ())),
-        higher_is_better=frozenset(fields.get("higher_is_better", ())),
         place=float(fields.get("place", NO_CONVENTIONS.place)),
     )
     questions = tuple(
@@ -124,11 +119,6 @@ def known_conventions(results_dir: Path) -> tuple[Conventions, ...]:
 
 
 def conventions_for(runs: Iterable[Run], known: Sequence[Conventions]) -> Conventions:
-    """The first whose key a run's config has; words of metric names of all of them."""
+    """The first whose key a run's config has."""
     keys = {key for run in runs for key in run.config}
-    found = next((one for one in known if one.group_by in keys), NO_CONVENTIONS)
-    return replace(
-        found,
-        lower_is_better=frozenset().union(*(one.lower_is_better for one in known)),
-        higher_is_better=frozenset().union(*(one.higher_is_better for one in known)),
-    )
+    return next((one for one in known if one.group_by in keys), NO_CONVENTIONS)

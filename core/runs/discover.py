@@ -54,7 +54,7 @@ def resolve_folder(root: Path | str, folder_id: str) -> Path:
     for folder in list_folders(root):
         if folder.id == folder_id:
             return folder.path
-    raise InputError(Common.there_no_such_folder_runs(), where=str(folder_id)[:60], next_step=Says.pick_of_list())
+    raise InputError(Common.no_such_runs_folder(), where=str(folder_id)[:60], next_step=Says.pick_of_list())
 
 
 def _is_hidden(name: str) -> bool:

@@ -98,6 +98,11 @@ class Run:
     updated_unix_s: float = 0.0
     notes: tuple[Message, ...] = ()
 
+    @property
+    def last_step(self) -> int:
+        """The last that any metric was logged at; 0 without one."""
+        return max((int(series.step[-1]) for series in self.metrics.values() if len(series)), default=0)
+
 
 @dataclass(frozen=True)
 class Problem:

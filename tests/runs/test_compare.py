@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from core.errors import InputError
-from core.runs import Conventions, Run, Series, read_runs, statistics
+from core.runs import Run, Series, read_runs, statistics
 from core.runs import compare as generic_compare
 from core.runs.checkpoint import direction_of
 
-POSES = Conventions(group_by="arm", baselines=("mlp",), lower_is_better=frozenset({"nme", "fr"}))
-compare = partial(generic_compare, conventions=POSES)
+compare = partial(generic_compare, usual_baselines=("mlp",))
 
 MLP = [4.10, 4.25, 3.98, 4.31, 4.05, 4.17, 4.22, 4.09]
 KEYS = {
@@ -383,7 +382,7 @@ def test_no_runs_at_all_is_said() -> None:
     ],
 )
 def test_directions_are_told_from_names(metric: str, direction: str) -> None:
-    assert direction_of(metric, conventions=POSES) == direction
+    assert direction_of(metric) == direction
 
 
 @pytest.mark.parametrize("metric", ["test/q", "grad_norm", "loss_auc", "val/"])

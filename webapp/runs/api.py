@@ -89,7 +89,7 @@ def _read(services: Services, library: Library, folder: str, files: list[Upload]
         return "", RunSet(found.runs, (*problems, *found.problems))
     offered = library.find(folder.strip()) if folder.strip() else library.start()
     if offered is None:
-        raise InputError(Common.there_no_runs_here(), next_step=Says.train_first())
+        raise InputError(Common.no_runs_here(), next_step=Says.train_first())
     return offered.name, library.read(offered)
 
 
@@ -112,7 +112,7 @@ def _verdict(
     if direction not in DIRECTIONS:
         raise InputError(Says.direction(), where=direction[:60])
     if at not in CHECKPOINTS and not at.strip().isdigit():
-        raise InputError(Common.checkpoint_best_last_step(), where=at[:60])
+        raise InputError(Common.checkpoint_choice(), where=at[:60])
     keys = tuple(key.strip() for key in group_by.split(",") if key.strip())
     view = replace(
         start,
@@ -123,4 +123,4 @@ def _verdict(
         direction=direction,
         at=at.strip(),
     )
-    return verdict_json(judge(runs.runs, view, conventions), runs.problems)
+    return verdict_json(judge(runs.runs, view, conventions.baselines), runs.problems)

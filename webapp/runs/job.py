@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.runs import Conventions, Problem, Report, Run, compare, config_text
+from core.runs import Problem, Report, Run, compare, config_text
 from webapp.runs.view import View
 
 
@@ -56,7 +56,7 @@ def taking_part(runs: Sequence[Run], view: View) -> list[Run]:
     return [run for run in matching(runs, view.search) if run.id not in hidden]
 
 
-def judge(runs: Sequence[Run], view: View, conventions: Conventions) -> Report:
+def judge(runs: Sequence[Run], view: View, usual_baselines: Sequence[str]) -> Report:
     """The verdict on a settled view.
 
     Raises:
@@ -70,7 +70,7 @@ def judge(runs: Sequence[Run], view: View, conventions: Conventions) -> Report:
         baseline=view.baseline or None,
         direction=None if view.direction == "auto" else view.direction,
         at=view.at,
-        conventions=conventions,
+        usual_baselines=usual_baselines,
     )
 
 

@@ -109,7 +109,7 @@ class Library:
         if found is None:
             names = listed([one.name for one in folders], 12) if folders else Says.none_yet()
             where = str(folder_id)[:60]
-            raise InputError(Common.there_no_such_folder_runs(), where=where, next_step=Says.folders_here(names=names))
+            raise InputError(Common.no_such_runs_folder(), where=where, next_step=Says.folders_here(names=names))
         return found
 
     def read(self, folder: OfferedFolder) -> RunSet:

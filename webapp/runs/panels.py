@@ -94,7 +94,7 @@ def run_rows(
                 say(language, f"runs_status_{run.status}"),
                 *(_config_cell(run.config[key]) if key in run.config else "" for key in keys),
                 "" if value is None else f"{value:.4g}",
-                f"{last_step(run):,}",
+                f"{run.last_step:,}",
             ]
         )
     return headings, rows
@@ -108,10 +108,6 @@ def _config_cell(value: Any) -> str:
 def last_value(run: Run, metric: str) -> float | None:
     series = run.metrics.get(metric)
     return None if series is None or not len(series) else float(series.value[-1])
-
-
-def last_step(run: Run) -> int:
-    return max((int(run.metrics[name].step[-1]) for name in run.metrics if len(run.metrics[name])), default=0)
 
 
 def table_value(

@@ -149,7 +149,7 @@ class Showing:
         if not view.group_by:
             return None, no_verdict(self.say("verdict_no_key"), [], self.language)
         try:
-            return judge(part, view, self.library.conventions(part)), ""
+            return judge(part, view, self.library.conventions(part).baselines), ""
         except WorkbenchError as error:
             lines = [translated(error.next_step, self.language)]
             return None, no_verdict(sentence(error, self.language), lines, self.language)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from core.messages import Message
 from core.runs import ArmComparison, Report
+from core.runs.report import p_text
 from core.runs.statistics import smallest_p_value
 from webapp.kit.panels import text
 from webapp.runs.traces import GREY
@@ -31,10 +32,6 @@ def number(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:.3g}".replace("-", "−")
-
-
-def p_text(p_value: float | None) -> str:
-    return "–" if p_value is None else "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
 def verdict_card(report: Report, colours: Mapping[str, str], language: Language) -> str:
@@ -102,7 +99,7 @@ def facts(one: ArmComparison, report: Report, language: Language) -> str:
         if one.verdict != "no_difference_shown" and one.difference < 0:
             low, high = -high, -low
         parts.append(say(language, "runs_interval", low=number(low), high=number(high)))
-    parts += [p_text(one.p_value), pairs]
+    parts += ["–" if one.p_value is None else p_text(one.p_value), pairs]
     if one.detectable_difference is not None:
         parts.append(say(language, "runs_would_see", size=number(one.detectable_difference)))
     if one.out_of_reach:

@@ -173,7 +173,7 @@ def default_metric(runs: Sequence[Run], conventions: Conventions) -> str:
         return (count[name] * 2 < most, place, not own, "loss" in lower, name)
 
     names = RunSet(tuple(runs)).metric_names
-    judged = (name for name in names if _has_direction(name, conventions))
+    judged = (name for name in names if _has_direction(name))
     return min(judged, key=rank, default=names[0] if names else "")
 
 
@@ -189,9 +189,9 @@ def default_curves(runs: Sequence[Run], metric: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*first[:1], *losses[:1], *drawn[:1]]))[:2]
 
 
-def _has_direction(metric: str, conventions: Conventions) -> bool:
+def _has_direction(metric: str) -> bool:
     try:
-        direction_of(metric, conventions=conventions)
+        direction_of(metric)
     except InputError:
         return False
     return True

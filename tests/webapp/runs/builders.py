@@ -68,7 +68,7 @@ def view_of(runs: list[Run], **choices: object) -> View:
 
 
 def judge(runs: Sequence[Run], view: View) -> Report:
-    return job.judge(runs, view, POSES)
+    return job.judge(runs, view, POSES.baselines)
 
 
 def card(runs: list[Run], language: str = "en", **choices: object) -> str:
