@@ -18,6 +18,7 @@ import errno
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal
 
 Language = Literal["en", "zh"]
@@ -99,6 +100,7 @@ def _in_language(value: Any, language: Language) -> Any:
 class Pieces(Vocabulary, package="pieces"):
     english = Template("{text}", "{text}")
     one_after_another = Template("{first} {second}", "{first}{second}")
+    this_and_that = Template("{first} and {second}", "{first}和{second}")
     and_more = Template("{names} and {count} more", "{names} 等，另有 {count} 个")
     json_error = Template(
         "{problem}: line {line} column {column} (char {char})", "第 {line} 行第 {column} 列（字符 {char}）：{problem}"
@@ -116,11 +118,16 @@ def english(text: object) -> Message:
 
 def joined(*messages: Message) -> Message:
     """Sentences one after the other; empty ones are left out."""
-    spoken = [message for message in messages if message] or [NOTHING]
-    result = spoken[0]
-    for message in spoken[1:]:
-        result = Pieces.one_after_another(first=result, second=message)
-    return result
+    return _chained(Pieces.one_after_another, [message for message in messages if message] or [NOTHING])
+
+
+def all_of(names: Sequence[str]) -> Message:
+    """Each of a few: `yaw and pitch and roll`. They may be messages."""
+    return _chained(Pieces.this_and_that, [english(name) for name in names])
+
+
+def _chained(pair: Template, messages: Sequence[Message]) -> Message:
+    return reduce(lambda first, second: pair(first=first, second=second), messages)
 
 
 def listed(names: Sequence[object], most: int) -> Message:

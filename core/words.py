@@ -15,6 +15,7 @@ class Common(Vocabulary, package="common"):
     file_empty = Template("The file is empty.", "文件是空的。")
     file_unreadable = Template("The file cannot be read: {error}.", "无法读取文件：{error}。")
     no_text_tower = Template("This model has no text tower.", "该模型没有文本编码器。")
+    output_is_folder = Template("The output is a folder already.", "输出位置已有同名文件夹。")
     choose_another_name = Template("Choose another name.", "请换一个名称。")
     checkpoint_choice = Template("A checkpoint is best, last or a step.", "检查点须为 best、last 或某一步。")
     no_runs_here = Template("There are no runs here.", "这里没有训练记录。")

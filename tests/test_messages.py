@@ -20,7 +20,7 @@ import core
 import core.errors
 import webapp
 from core.errors import ImageRejected, InputError, WorkbenchError
-from core.messages import NOTHING, Message, Template, Vocabulary, english, joined, listed, reason_of
+from core.messages import NOTHING, Message, Template, Vocabulary, all_of, english, joined, listed, reason_of
 
 REPO_DIR = Path(__file__).resolve().parent.parent
 SOURCES = [
@@ -90,6 +90,8 @@ def test_it_survives_copies_and_process_boundaries(through) -> None:
 
 def test_joined_and_listed() -> None:
     assert joined(Says.plain(), NOTHING, Says.plain()).said("zh") == "还没有绘制任何内容。还没有绘制任何内容。"
+    assert all_of(["yaw", Says.plain()]).said("zh") == "yaw和还没有绘制任何内容。"
+    assert all_of(["yaw"]) == "yaw" and all_of(["yaw", "pitch", "roll"]) == "yaw and pitch and roll"
     assert joined() == "" and joined(NOTHING, Says.plain()).code == "test.plain"
     assert listed(["a", "b"], 2) == "a, b"
     assert listed(["a", "b", "c"], 2) == "a, b and 1 more" and listed(["a", "b", "c"], 1).said("zh").startswith("a 等")

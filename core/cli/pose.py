@@ -7,18 +7,18 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError
+from ..messages import all_of
 from ..pose.words import Says
 from ..settings import Settings
 from ..types import Progress
 from ..vectorize.report import one_line
-from .options import WeightsDir
+from .options import AsJson, Device, WeightsDir
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,6 @@ Continuous = Annotated[bool, typer.Option("--continuous", help="The numbers them
 Expression = Annotated[str, typer.Option("--expression", help="A word or two more, for example smiling.")]
 Lighting = Annotated[str, typer.Option("--lighting", help="For example 'light from the left'.")]
 Template = Annotated[str, typer.Option("--template", help="Around the caption, with one {}: 'a photo of a face, {}'.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 FIRST_VALUES = 10
 REJECTS_PRINTED = 20
@@ -79,10 +78,9 @@ def describe(
     if not as_json:
         print(one_line(caption))
         return
-    from ..pose.text import bins
+    from ..pose.text import bin_words
 
-    yaw_bin, pitch_bin, roll_bin = bins(angles_13)[0].tolist()
-    print(_json({"caption": caption, **_plain_angles(angles_13), "bins": {**_bin_words(yaw_bin, pitch_bin, roll_bin)}}))
+    print(_json({"caption": caption, **_plain_angles(angles_13), "bins": bin_words(angles_13)}))
 
 
 @app.command()
@@ -102,7 +100,7 @@ def encode(
         str | None,
         typer.Option("--model", help="A CLIP's id, or ViT-B/32, ViT-B/16, ViT-L/14. Default: one that is here."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, gpu, cuda:N, mps.")] = "auto",
+    device: Device = "auto",
     dtype: Annotated[str, typer.Option("--dtype", help="fp32 (the reference), auto, bf16, fp16.")] = "fp32",
     weights_dir: WeightsDir = Settings.weights_dir,
     continuous: Continuous = False,
@@ -160,11 +158,8 @@ def _angles(yaw: float | None, pitch: float | None, roll: float | None) -> np.nd
     given = {"--yaw": yaw, "--pitch": pitch, "--roll": roll}
     absent = [flag for flag, value in given.items() if value is None]
     if absent:
-        flags = reduce(lambda first, second: Says.both(first=first, second=second), absent)
-        raise InputError(
-            Says.flag_not_given(flag=flags) if len(absent) == 1 else Says.flags_not_given(flags=flags),
-            next_step=Says.flags_not_given_next(),
-        )
+        told = Says.flag_not_given if len(absent) == 1 else Says.flags_not_given
+        raise InputError(told(flags=all_of(absent)), next_step=Says.flags_not_given_next())
     for flag, value in given.items():
         if not math.isfinite(value or 0.0):
             raise InputError(Says.flag_not_finite(flag=flag, value=value), next_step=Says.give_flag_degrees(flag=flag))
@@ -259,12 +254,6 @@ def _print_file(result: PosesResult, as_json: bool) -> None:
 def _plain_angles(angles_13: np.ndarray) -> dict[str, float]:
     yaw, pitch, roll = angles_13[0].tolist()
     return {"yaw_deg": yaw, "pitch_deg": pitch, "roll_deg": roll}
-
-
-def _bin_words(yaw_bin: int, pitch_bin: int, roll_bin: int) -> dict[str, str]:
-    from ..pose.text import PITCH_WORDS, ROLL_WORDS, YAW_WORDS
-
-    return {"yaw": YAW_WORDS[yaw_bin], "pitch": PITCH_WORDS[pitch_bin], "roll": ROLL_WORDS[roll_bin]}
 
 
 def _json(made: Any) -> str:

@@ -10,12 +10,11 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Literal
 
 from ..errors import InputError
-from ..messages import Message, reason_of
+from ..messages import Message, all_of, reason_of
 from ..types import Notice
 from ..words import Common
 from .prompt_lists import DEFAULT_NEGATIVE, DEFAULT_POSITIVE, GROUPS, Group
@@ -123,11 +122,7 @@ def _about_texts(prompts: PromptSet) -> list[Notice]:
     for text, group in zip(prompts.texts, prompts.groups, strict=True):
         owners.setdefault(text, []).append(GROUP_NAMES[group]())
     shared = [
-        Says.prompt_of_groups(
-            prompt=text, groups=reduce(lambda one, two: Says.both_groups(first=one, second=two), groups)
-        )
-        for text, groups in owners.items()
-        if len(groups) > 1
+        Says.prompt_of_groups(prompt=text, groups=all_of(groups)) for text, groups in owners.items() if len(groups) > 1
     ]
     if shared:
         notices.append(Notice("prompt_shared", Says.prompts_shared(prompts=shared)))

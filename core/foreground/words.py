@@ -210,7 +210,6 @@ class Says(Vocabulary, package="foreground"):
         "Repeated {group} prompts count once: {prompts}.", "重复的{group}提示词只计一次：{prompts}。"
     )
     prompt_of_groups = Template("{prompt!r} ({groups})", "{prompt!r}（{groups}）")
-    both_groups = Template("{first} and {second}", "{first}与{second}")
     prompts_shared = Template(
         "In two groups at once, so pulling both ways: {prompts}.", "同时出现在两组中，两边都受影响：{prompts}。"
     )

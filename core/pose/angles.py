@@ -16,14 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..messages import Message
+from ..messages import Message, all_of
 from ..words import Common
 from .words import Says
 
@@ -51,7 +50,7 @@ def checked_angles(angles_deg_N3: npt.ArrayLike) -> np.ndarray:
     if len(bad_rows):
         row, more = int(bad_rows[0]), len(bad_rows) - 1
         bad = [name() for name, value in zip(ANGLE_NAMES, angles[row], strict=True) if not np.isfinite(value)]
-        names = reduce(lambda first, second: Says.both(first=first, second=second), bad)
+        names = all_of(bad)
         raise InputError(
             Says.not_finite_rows(angles=names, count=more) if more else Says.not_finite(angles=names),
             where=f"row {row}",

@@ -10,7 +10,6 @@ class Says(Vocabulary, package="pose"):
     yaw = Template("yaw", "偏航")
     pitch = Template("pitch", "俯仰")
     roll = Template("roll", "翻滚")
-    both = Template("{first} and {second}", "{first}和{second}")
     not_finite = Template("{angles} is not a finite number.", "{angles}不是有限的数。")
     not_finite_rows = Template(
         "{angles} is not a finite number (and {count} more such rows).",
@@ -185,7 +184,6 @@ class Says(Vocabulary, package="pose"):
     no_suffix = Template("without a suffix", "没有后缀的文件名")
     no_such_format_next = Template("Give the output one of these suffixes.", "请让输出文件使用其中一个后缀。")
     make_folder = Template("Make it first.", "请先建立该文件夹。")
-    output_is_folder = Template("The output is a folder already.", "输出位置已有同名文件夹。")
     give_place = Template("Give a place that can be written to and has room.", "请给出可写且空间足够的位置。")
     too_many_values = Template("The output would have more than {limit:,} numbers.", "输出将超过 {limit:,} 个数。")
     too_many_values_next = Template(
@@ -212,7 +210,7 @@ class Says(Vocabulary, package="pose"):
     one_pose_or_file = Template(
         "Give one pose or --poses_file, not both.", "请给出一个姿态或 --poses_file，不能同时给出。"
     )
-    flag_not_given = Template("{flag} is not given.", "没有给出 {flag}。")
+    flag_not_given = Template("{flags} is not given.", "没有给出 {flags}。")
     flags_not_given = Template("{flags} are not given.", "没有给出 {flags}。")
     flags_not_given_next = Template(
         "Give --yaw Y --pitch P --roll R in degrees, or --poses_file F.csv.",

@@ -37,7 +37,7 @@ def check_output(path: Path) -> None:
     except OSError as error:
         raise InputError(Says.output_folder_not_made(error=reason_of(error)), where=str(path.parent)) from error
     if path.is_dir() != (path.suffix.lower() == ".lance") and path.exists():
-        says = Says.output_is_folder if path.is_dir() else Says.output_is_file
+        says = Common.output_is_folder if path.is_dir() else Says.output_is_file
         raise InputError(says(), where=str(path), next_step=Common.choose_another_name())
     if not os.access(path.parent, os.W_OK):
         raise InputError(Says.output_folder_read_only(), where=str(path.parent))

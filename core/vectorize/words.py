@@ -88,7 +88,6 @@ class Says(Vocabulary, package="vectorize"):
     vectorize_again = Template("Vectorize the images again.", "请重新向量化图片。")
     update = Template("Update.", "请升级。")
     output_is_file = Template("The output is a file already.", "输出位置已有同名文件。")
-    output_is_folder = Template("The output is a folder already.", "输出位置已有同名文件夹。")
     no_suffix = Template("(none)", "（无）")
     one_at_a_time = Template(
         "They do not fit in memory together: one model after the other, each image decoded {count} ×.",

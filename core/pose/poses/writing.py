@@ -35,7 +35,7 @@ def check_output(output: Path) -> None:
             Common.no_folder_to_write_to(), where=str(output.resolve().parent), next_step=Says.make_folder()
         )
     if output.is_dir():
-        raise InputError(Says.output_is_folder(), where=str(output), next_step=Common.choose_another_name())
+        raise InputError(Common.output_is_folder(), where=str(output), next_step=Common.choose_another_name())
 
 
 def own_names(poses: PosesFile) -> list[str]:
