@@ -1,6 +1,6 @@
 """A stranger's logs, laid out in a folder of their own so that the ordinary reader can read them.
 
-Taken: logs of every format that is open to strangers, the small files that belong to a run, packs as they are, and zip
+Taken: logs of every format of one run a file, the small files that belong to a run, packs as they are, and zip
 archives of those, unpacked.
 Nothing in a name or an archive decides where a file is written: names are cut to safe parts, links are refused, and
 bytes are counted as they are written, not as the archive claims. Read the folder with `UPLOAD_LIMITS`.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..messages import english
-from .formats import format_of
+from .formats import LogFormat, format_of
 from .formats.run_folder import COMPANIONS
 from .pack import DAMAGED, PackTree, is_pack, members_of
 from .parsing import UPLOAD_LIMITS, Unreadable
@@ -136,8 +136,7 @@ def _unpack(file: Path, into: Path, limits: UploadLimits, room: _Room, problems:
 
 
 def _is_taken(name: str) -> bool:
-    log_format = format_of(name)
-    return name in _TAKEN_BESIDE_LOGS or (log_format is not None and log_format.from_strangers)
+    return name in _TAKEN_BESIDE_LOGS or isinstance(format_of(name), LogFormat)
 
 
 def _copy(source: BinaryIO, into: Path, parts: tuple[str, ...], room: _Room) -> None:

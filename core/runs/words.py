@@ -160,7 +160,7 @@ class Says(Vocabulary, package="runs"):
     pack_refused = Template("The pack holds what is not unpacked: {reason}.", "打包文件中有不可解压的内容：{reason}。")
     pack_unwritten = Template("The pack cannot be written: {error}.", "无法写入打包文件：{error}。")
     unpack_unwritten = Template("The runs cannot be unpacked: {error}.", "无法解压训练记录：{error}。")
-    unpack_not_empty = Template("The folder to unpack into is not empty.", "要解压到的文件夹不是空的。")
+    unpack_not_empty = Template("The place to unpack into is not empty.", "要解压到的位置不是空的。")
     choose_new_folder = Template("Choose a new folder.", "请选择新的文件夹。")
 
     # ---- writing a run

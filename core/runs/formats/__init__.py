@@ -3,14 +3,14 @@
     run_folder.py   which files of a folder are one run, and the small files that belong to it
     jsonl.py        JSON lines, the recorder's own            csv_table.py   CSV, Lightning's too
     events.py       TensorBoard's event files                 trackio.py     SQLite, many runs in a file
-    columns.py      columns of rows → series          tfrecord.py   the records of event files
+    columns.py      what rows of any kind become              tfrecord.py   the records of event files
 
 A format says by which names its files are known, and reads them:
 
     register(LogFormat("mine", parse_mine, suffixes=(".mine",)))
 
 is all that a format of one run a file has to say (see `Parser`); it may stand anywhere, and a module of this folder is
-found by itself. Files of many runs are a `DatabaseFormat`.
+found by itself. Files of many runs are a `DatabaseFormat`; those are not taken from uploads.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ class LogFormat:
         mark: what stands anywhere in a name; goes before any suffix.
         run_file: a file of exactly this name makes its folder a run.
         follows_on: several in one folder are one run, one after the other.
-        from_strangers: taken from uploads.
     """
 
     name: str
@@ -55,7 +54,6 @@ class LogFormat:
     mark: str = ""
     run_file: str = ""
     follows_on: bool = False
-    from_strangers: bool = True
 
 
 @dataclass
@@ -82,9 +80,7 @@ class DatabaseFormat:
     name: str
     read: Callable[[Path, Mapping[str, DatabaseRun], ReadLimits], dict[str, DatabaseRun]]
     suffixes: tuple[str, ...] = ()
-    mark: str = ""
     beside: tuple[str, ...] = ()
-    from_strangers: bool = False
 
 
 Format = LogFormat | DatabaseFormat
@@ -101,8 +97,8 @@ def register(log_format: Format) -> None:
 def format_of(file_name: str) -> Format | None:
     """The format of a file, told from its name; None if it is no log."""
     name = file_name.lower()
-    marked = (one for one in FORMATS.values() if one.mark and one.mark in name)
-    ending = (one for one in FORMATS.values() if one.suffixes and name.endswith(one.suffixes))
+    marked = (one for one in FORMATS.values() if isinstance(one, LogFormat) and one.mark and one.mark in name)
+    ending = (one for one in FORMATS.values() if name.endswith(one.suffixes))
     return next(marked, None) or next(ending, None)
 
 
