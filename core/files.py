@@ -140,4 +140,4 @@ def csv_cell(value: Any) -> Any:
 
 
 _RUN = frozenset("=+-@\t\r\n")
-_NUMBER = re.compile(r"[+\-]?[\d.,]*\d(e[+\-]?\d+)?( ?[%a-zA-Z]{1,3})?")  # a number may begin with its sign
+_NUMBER = re.compile(r"[+\-]?[\d.,]*\d(\.|([eE][+\-]?\d+)?( ?[%a-zA-Z]{1,3})?)")  # a number may begin with its sign

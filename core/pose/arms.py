@@ -46,6 +46,12 @@ ARMS: dict[str, Arm] = {
         "numbers",
         {"representation": "sincos"},
     ),
+    "sixd": Arm(
+        Template("the rotation's first two columns (6D) through an MLP", "旋转矩阵前两列（6D）经 MLP"),
+        "numbers",
+        {"representation": "6d"},
+        standard=False,
+    ),
     "fourier": Arm(
         Template("sines and cosines of their multiples through an MLP", "角度倍频的正弦、余弦经 MLP"),
         "numbers",
@@ -86,12 +92,6 @@ ARMS: dict[str, Arm] = {
         {"use_continuous_text": True},
     ),
     "hybrid": Arm(Template("clip and mlp, added", "clip 与 mlp 相加"), "hybrid"),
-    "sixd": Arm(
-        Template("the rotation's first two columns (6D) through an MLP", "旋转矩阵前两列（6D）经 MLP"),
-        "numbers",
-        {"representation": "6d"},
-        standard=False,
-    ),
 }
 for _name, _arm in ARMS.items():
     _arm.purpose.code = f"pose.arm_{_name}"

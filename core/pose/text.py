@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .angles import checked_angles
+from .angles import ANGLES, checked_angles
 from .words import Says
 
 YAW_WORDS = (
@@ -29,6 +29,7 @@ YAW_WORDS = (
 )
 PITCH_WORDS = ("looking down", "level gaze", "looking up")
 ROLL_WORDS = ("tilted left", "upright", "tilted right")
+_WORDS = (YAW_WORDS, PITCH_WORDS, ROLL_WORDS)
 YAW_EDGES_DEG = (-45.0, -15.0, 15.0, 45.0)
 PITCH_EDGES_DEG = (-20.0, 20.0)
 ROLL_EDGE_DEG = 10.0
@@ -62,6 +63,12 @@ def bins(angles_deg_N3: npt.ArrayLike) -> np.ndarray:
         ],
         axis=1,
     )
+
+
+def bin_words(angles_deg: npt.ArrayLike) -> dict[str, str]:
+    """One pose's words by angle: `yaw`, `pitch`, `roll`. Raises `InputError` as `bins`."""
+    numbers = bins(angles_deg)[0].tolist()
+    return {name: words[number] for name, words, number in zip(ANGLES, _WORDS, numbers, strict=True)}
 
 
 def caption_numbers(angles_deg_N3: npt.ArrayLike) -> np.ndarray:

@@ -19,7 +19,7 @@ import gradio as gr
 
 from core.pose.angles import ANGLES
 from core.pose.embedding import Wording, catalogue_id, default_model, embed_poses
-from core.pose.text import PITCH_WORDS, ROLL_WORDS, YAW_WORDS, bins, caption_numbers
+from core.pose.text import bin_words, caption_numbers
 from webapp.kit.notices import answered
 from webapp.kit.services import COMPUTE, COMPUTE_LIMIT, Services
 from webapp.pose.job import Pose
@@ -111,11 +111,10 @@ def _asked(
 
 
 def _described(pose: Pose, wording: Wording) -> dict[str, Any]:
-    yaw_bin, pitch_bin, roll_bin = bins(pose.angles_13)[0].tolist()
     return {
         "caption": wording.captions(pose.angles_13)[0],
         "number": int(caption_numbers(pose.angles_13)[0]),
-        "bins": {"yaw": YAW_WORDS[yaw_bin], "pitch": PITCH_WORDS[pitch_bin], "roll": ROLL_WORDS[roll_bin]},
+        "bins": bin_words(pose.angles_13),
         "yaw_deg": pose.yaw,
         "pitch_deg": pose.pitch,
         "roll_deg": pose.roll,

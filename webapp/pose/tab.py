@@ -122,7 +122,7 @@ def _wire_pose(parts: Parts, services: Services, shelf: EncoderShelf) -> None:
         except gr.Error as error:
             return {parts.status: panels.fault_panel(error)}
 
-    def opened(values: Values, request: gr.Request) -> Updates:
+    def opened(request: gr.Request) -> Updates:
         """The first time that the tab is seen."""
         language = services.language(request)
         usable = services.usable_clips()
@@ -162,7 +162,7 @@ def _wire_pose(parts: Parts, services: Services, shelf: EncoderShelf) -> None:
         *(parts.status, parts.head, parts.model, parts.model_note, parts.examples, parts.audit, parts.guess),
         parts.embedding,
     ]
-    parts.dials.select(opened, inputs, first, **AT_ONCE).then(changed, inputs, outputs, **FOLLOWING_COMPUTES)
+    parts.dials.select(opened, None, first, **AT_ONCE).then(changed, inputs, outputs, **FOLLOWING_COMPUTES)
     controls = [parts.dials, parts.mode, parts.expression, parts.light, parts.template, parts.model, parts.device]
     gr.on(
         [*(control.input for control in controls), parts.encoder.input], changed, inputs, outputs, **FOLLOWING_COMPUTES

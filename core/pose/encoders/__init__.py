@@ -2,13 +2,12 @@
 
     angles ─▶ features [B, F] ─▶ projection (trainable) ─▶ [B, output_dim] ─▶ `injection.py` splits it into q, k, v
 
-    protocol.py    what every encoder is, and the encoder of nothing
+    protocol.py    what every encoder is, its trainable part, and the encoder of nothing
     numbers.py     the angles as numbers through an MLP
     table.py       a learned row for each caption
     captions.py    the caption through CLIP's text tower
     hybrid.py      the two added
     text_tower.py  a CLIP's text tower without the rest of it
-    projection.py  the trainable part, and how wide it has to be for a fair comparison
     tensors.py     angles on their device: checking, captions, interpolation
     build.py       any encoder by its name in `core.pose.arms`
 
@@ -31,8 +30,7 @@ from .captions import CaptionRows as _Rows  # its name in encoders pickled by ve
 from .captions import CLIPPoseEncoder
 from .hybrid import HybridPoseEncoder
 from .numbers import FourierPoseEncoder, MLPPoseEncoder
-from .projection import trainable_parameters
-from .protocol import EncodeTexts, NoPoseEncoder, PoseEncoder
+from .protocol import EncodeTexts, NoPoseEncoder, PoseEncoder, trainable_parameters
 from .table import TablePoseEncoder
 from .text_tower import TextTower, text_model
 

@@ -18,8 +18,15 @@ from ..words import Says
 from .captions import CLIPPoseEncoder
 from .hybrid import HybridPoseEncoder
 from .numbers import MLPPoseEncoder
-from .projection import hidden_dim_for, projection_parameters
-from .protocol import HIDDEN_DIM, OUTPUT_DIM, EncodeTexts, NoPoseEncoder, PoseEncoder
+from .protocol import (
+    HIDDEN_DIM,
+    OUTPUT_DIM,
+    EncodeTexts,
+    NoPoseEncoder,
+    PoseEncoder,
+    hidden_dim_for,
+    projection_parameters,
+)
 from .table import ROW_DIM, TablePoseEncoder
 from .text_tower import text_model
 

@@ -1,4 +1,4 @@
-"""What every pose encoder is; and the encoder of nothing."""
+"""What every pose encoder is: features, and the trainable projection behind them. And the encoder of nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from .projection import projection
 from .tensors import checked_tensor
 
 HIDDEN_DIM = 256
@@ -73,3 +72,30 @@ class NoPoseEncoder(PoseEncoder):
     def forward(self, angles_deg_B3: torch.Tensor) -> torch.Tensor:
         angles_deg_B3 = checked_tensor(angles_deg_B3)
         return angles_deg_B3.new_zeros(len(angles_deg_B3), self.output_dim, dtype=torch.float32)
+
+
+# --- the trainable part, and its size -------------------------------------------------------------------------------
+
+
+def projection(feature_dim: int, hidden_dim: int, output_dim: int) -> nn.Module:
+    """One hidden layer with GELU, or a linear map where `hidden_dim` is 0."""
+    if not hidden_dim:
+        return nn.Linear(feature_dim, output_dim)
+    return nn.Sequential(nn.Linear(feature_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, output_dim))
+
+
+def projection_parameters(feature_dim: int, hidden_dim: int, output_dim: int) -> int:
+    """How many parameters `projection` has."""
+    if not hidden_dim:
+        return (feature_dim + 1) * output_dim
+    return (feature_dim + 1) * hidden_dim + (hidden_dim + 1) * output_dim
+
+
+def hidden_dim_for(parameters: int, feature_dim: int, output_dim: int) -> int:
+    """The hidden width whose projection has `parameters`, rounded to the nearest; at least 1."""
+    return max(1, round((parameters - output_dim) / (feature_dim + 1 + output_dim)))
+
+
+def trainable_parameters(module: nn.Module) -> int:
+    """Parameters that training changes."""
+    return sum(weight.numel() for weight in module.parameters() if weight.requires_grad)
