@@ -33,7 +33,6 @@ class Settings:
     Attributes:
         weights_dir: where weights are looked up and downloaded to; a leading `~` is the user's home.
         runs_dir: root of the training runs that the Runs tab lists; likewise.
-        results_dir: results of experiments that came with the project, a folder each; likewise.
         device: default device, `auto | cpu | gpu | cuda:N | mps`.
         dtype: default dtype, `auto | fp32 | bf16 | fp16`.
         cpu_budget_bytes: memory all models on the CPU may take together; None: half of the machine's.
@@ -41,11 +40,11 @@ class Settings:
         idle_unload_s: a model unused for this long is unloaded; 0 keeps it.
         limits: image limits for local use; the app uses `web_limits`.
         web_limits: tighter limits for uploads by strangers.
+        results_dir: results of experiments that came with the project, a folder each.
     """
 
     weights_dir: Path = _HOME / "weights"
     runs_dir: Path = _HOME / "runs"
-    results_dir: Path = _HOME / "experiments" / "results"
     device: str = "auto"
     dtype: str = "auto"
     cpu_budget_bytes: int | None = None
@@ -53,6 +52,7 @@ class Settings:
     idle_unload_s: float = 900.0
     limits: ImageLimits = ImageLimits()
     web_limits: ImageLimits = ImageLimits(max_pixels=40_000_000, max_file_bytes=32 * 2**20)
+    results_dir: Path = _HOME / "experiments" / "results"
 
     def __post_init__(self) -> None:
         for name in ("weights_dir", "runs_dir", "results_dir"):

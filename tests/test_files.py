@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and work that only one does at a time."""
+"""Files that are whole or not there, work that only one does at a time, CSV that no spreadsheet runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import threading
 import time
 from pathlib import Path
 
-from core.files import only_one
+import pytest
+
+from core.files import BOM, csv_cell, csv_text, only_one, replacing, write
 
 
 def _adds_one(counter: Path) -> None:
@@ -42,3 +44,56 @@ def test_who_does_not_wait_is_told_at_once(tmp_path: Path) -> None:
         assert first and not second
     with only_one(tmp_path / "work", wait=False) as again:
         assert again
+
+
+# ---- whole or not there ----
+
+
+def test_a_block_that_fails_leaves_the_old_files_and_no_drafts(tmp_path: Path) -> None:
+    file, folder = tmp_path / "a.txt", tmp_path / "b"
+    folder.mkdir()
+    (folder / "old").touch()
+    write(file, "old")
+    with pytest.raises(OSError, match="full"), replacing(file, folder) as (draft, draft_folder):
+        draft.write_text("half")
+        draft_folder.mkdir()
+        raise OSError("full")
+    assert file.read_text() == "old" and (folder / "old").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b"]
+
+
+def test_files_and_folders_take_the_place_of_what_was_there(tmp_path: Path) -> None:
+    file, folder = tmp_path / "a.txt", tmp_path / "b"
+    folder.mkdir()
+    (folder / "old").touch()
+    with replacing(file, folder) as (draft, draft_folder):
+        draft.write_text("new")
+        draft_folder.mkdir()
+        (draft_folder / "new").touch()
+        assert not file.exists() and (folder / "old").exists(), "nobody sees half of it"
+    assert file.read_text() == "new" and [path.name for path in folder.iterdir()] == ["new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b"]
+
+
+def test_line_ends_of_a_small_file_stay_as_they_are(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "a\r\nü\n")
+    assert (tmp_path / "a.csv").read_bytes() == "a\r\nü\n".encode()
+
+
+# ---- tables ----
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+a", "-2.png", "-1+2", "@x", "\tx", "\r=1", "\n=1"])
+def test_what_a_spreadsheet_would_run_becomes_text(text: str) -> None:
+    assert csv_cell(text) == "'" + text
+
+
+@pytest.mark.parametrize(
+    "value", ["-5", "-5.", "+1,234.5", "-1e-5", "-1E5", "-3.2 %", "-2 ms", "a=b", "", -5, 0.5, None]
+)
+def test_numbers_and_plain_words_stay(value: object) -> None:
+    assert csv_cell(value) == value
+
+
+def test_a_table_for_people_is_utf_8_to_their_spreadsheet() -> None:
+    assert csv_text(["a", "=b"], [[1, "x,y"]], bom=True, line_end="\r\n") == BOM + 'a,\'=b\r\n1,"x,y"\r\n'
