@@ -201,7 +201,7 @@ class RunReader:
         parts = parts_of(place, logs, good, companions)
         run_id = opaque_id(place.path)
         made_of = (
-            tuple((log.path, log.version) for log in logs),
+            tuple((log.tree.key(log.path), log.version) for log in logs),  # the same place may lie in another pack now
             # the heartbeat alone, a new time stamp of `status`, changes nothing that a Run says
             tuple((name, one.stamp) for name, one in companions.items() if name != "status"),
             *(parts.status, parts.status_note, tuple(place.notes)),
@@ -223,7 +223,7 @@ class RunReader:
         runs = []
         for one in database.runs.values():
             run_id = opaque_id(place.path, one.key)
-            made_of = (one.last_id, database.version)
+            made_of = (database.tree.key(database.path), one.last_id, database.version)
             if self._runs.get(run_id, (None,))[0] != made_of:
                 run = run_of_database(place.path, one, database.modified_s, database.format.name)
                 self._runs[run_id] = (made_of, run)

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,34 @@ def test_links_hidden_files_and_packs_are_not_packed_and_named(root: Path, tmp_p
     packed = pack_runs(root, root / "mine.runs.zip")
     assert packed.left_out == (".cache", "latest", "older.runs.zip")
     assert packed.files == len(zipfile.ZipFile(root / "mine.runs.zip").namelist())
+
+
+def test_a_newer_pack_under_another_name_takes_the_place_of_the_older_at_the_next_look(tmp_path: Path) -> None:
+    # Seen: v1 was removed, v2 of the same runs put there, and the page went on showing the numbers of v1.
+    runs, packs = tmp_path / "runs", tmp_path / "packs"
+    (runs / "a").mkdir(parents=True)
+    (runs / "a" / "metrics.jsonl").write_text('{"step": 1, "loss": 1}\n')
+    _trackio(runs / "track.db", 1.0)
+    pack_runs(runs, packs / "v1.runs.zip")
+    reader = RunReader(packs)
+    assert [run.metrics["loss"].value.tolist() for run in reader.read()] == [[1.0], [1.0]]
+    (runs / "a" / "metrics.jsonl").write_text('{"step": 1, "loss": 2}\n')
+    _trackio(runs / "track.db", 2.0)
+    (packs / "v1.runs.zip").unlink()
+    pack_runs(runs, packs / "v2.runs.zip")
+    assert [run.metrics["loss"].value.tolist() for run in reader.read()] == [[2.0], [2.0]]
+    (packs / "v2.runs.zip").unlink()
+    (packs / "a").mkdir()
+    (packs / "a" / "metrics.jsonl").write_text('{"step": 1, "loss": 3}\n')
+    assert [run.metrics["loss"].value.tolist() for run in reader.read()] == [[3.0]]
+
+
+def _trackio(path: Path, loss: float) -> None:
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE metrics (id INTEGER, timestamp TEXT, run_name TEXT, step INTEGER, metrics TEXT)")
+        row = ("2026-01-01T00:00:00", "b", 1, json.dumps({"loss": loss}))
+        database.execute("INSERT INTO metrics VALUES (1, ?, ?, ?, ?)", row)
 
 
 # -------------------------------------------------------------------------------------------------------- hostile packs
