@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..messages import NOTHING, Message, english, reason_of
+from ..messages import NOTHING, Message, reason_of
 from .exports import with_tag_of_name
 from .formats import DatabaseRun
 from .formats.columns import UNIX_FROM_S
@@ -56,12 +56,7 @@ def read_companion(tree: Tree, path: str, known: Companion | None) -> Companion:
     except OSError as error:
         return Companion(None, stamp, Says.companion_unopened(name=name, error=reason_of(error)))
     except (ValueError, TypeError, RecursionError) as error:
-        return Companion(None, stamp, Says.companion_unread(name=name, error=_reason(error)))
-
-
-def _reason(error: Exception) -> Message:
-    said = error.args[0] if error.args else ""
-    return said if isinstance(said, Message) else english(clean_text(str(error)) or type(error).__name__)
+        return Companion(None, stamp, Says.companion_unread(name=name, error=reason_of(error)))
 
 
 # ------------------------------------------------------------------------------------------------------ run folders

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ..messages import english
+from ..messages import reason_of
 from .formats import LogFormat, format_of
 from .formats.run_folder import COMPANIONS
 from .pack import DAMAGED, PackTree, is_pack, members_of
@@ -83,8 +83,7 @@ def stage_upload(files: Sequence[Path], into: Path, limits: UploadLimits | None 
         except Unreadable as error:
             problems.append(Problem(clean_text(file.name), error.code, error.reason))
         except DAMAGED as error:
-            said = english(clean_text(str(error)))
-            problems.append(Problem(clean_text(file.name), "unreadable", Says.cannot_read(error=said)))
+            problems.append(Problem(clean_text(file.name), "unreadable", Says.cannot_read(error=reason_of(error))))
     return tuple(problems)
 
 
@@ -129,8 +128,7 @@ def _unpack(file: Path, into: Path, limits: UploadLimits, room: _Room, problems:
                     with archive.open(member) as source:
                         _copy(cast(BinaryIO, source), into, (top, *parts), room)
                 except DAMAGED as error:
-                    said = english(clean_text(str(error)))
-                    problems.append(Problem(shown, "unreadable", Says.member_damaged(error=said)))
+                    problems.append(Problem(shown, "unreadable", Says.member_damaged(error=reason_of(error))))
         if skipped:
             problems.append(Problem(clean_text(file.name), "format", Says.members_no_logs(count=skipped)))
 

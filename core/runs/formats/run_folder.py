@@ -114,7 +114,7 @@ def _yaml_object(data: bytes) -> dict[str, Any]:
     try:
         value = yaml.load(data.decode("utf-8-sig"), Loader=Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(clean_text(str(error))) from None
     if value is None:
         return {}
     if not isinstance(value, dict):
