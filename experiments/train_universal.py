@@ -24,7 +24,6 @@ from core.pose.arms import ARMS, STANDARD_ARMS
 from core.settings import Settings
 from experiments.pose_encoder.plan import PRECISIONS, PosePlan
 from experiments.pose_encoder.sweep import sweep
-from experiments.pose_encoder.train import train
 
 
 def parser() -> argparse.ArgumentParser:
@@ -103,9 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 weights_dir=options.weights_dir,
                 logs_only=options.logs_only,
             )
-        if options.threads:
-            import torch
+        import torch
 
+        from experiments.pose_encoder.train import train
+
+        if options.threads:
             torch.set_num_threads(options.threads)
         folder = train(
             plan,

@@ -18,7 +18,7 @@ from ..messages import english, reason_of
 from ..settings import COMMAND, Settings
 from . import foreground_common as common
 from .foreground_evaluate import evaluate_command
-from .options import AsJson, Device, WeightsDir
+from .options import AsJson, Device, WeightsDir, last_of
 
 if TYPE_CHECKING:
     from ..foreground.components import ComponentSet
@@ -115,7 +115,7 @@ def score_command(
     picture = Picture(decode(ImageSource(image.name, path=image)))
     given = _given(picture, image.name, mask, components, mask_kind)
     with closing(ModelManager(Settings(weights_dir=weights_dir, device=device, dtype=dtype))) as manager:
-        analysis: Analysis = common.last_of(analyse(picture, given, request, manager, extras=extras))
+        analysis: Analysis = last_of(analyse(picture, given, request, manager, extras=extras))
 
     if heatmap is not None and analysis.heat is not None:
         _write_heat(analysis.heat, heatmap)

@@ -1,16 +1,16 @@
-"""What the commands of `python -m core foreground` share: their flags, the request these make, a bar, tables."""
+"""What the commands of `python -m core foreground` share: their flags, the request these make, tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
 from ..foreground.words import Says
-from ..types import Notice, Progress, Reject
+from ..types import Notice, Reject
 from ..vectorize.report import one_line
 
 if TYPE_CHECKING:
@@ -60,22 +60,6 @@ def _prompt_list(given: str | None, default: tuple[str, ...]) -> tuple[str, ...]
         return preset(given).prompts
     names = ", ".join(repr(each.name) for each in PRESETS)
     raise InputError(Says.neither_file_nor_preset(given=given), next_step=Says.presets(names=names))
-
-
-def last_of(items: Iterator[Any]) -> Any:
-    """The last item; progress goes to a bar on stderr."""
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    last = None
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("")
-        for item in items:
-            if isinstance(item, Progress):
-                bar.update(task, description=item.stage, completed=item.done, total=item.total)
-            else:
-                last = item
-    return last
 
 
 def print_model(facts: dict[str, str], more: str = "") -> None:

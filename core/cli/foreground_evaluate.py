@@ -17,7 +17,7 @@ from ..foreground.words import Says
 from ..settings import Settings
 from ..types import Notice
 from . import foreground_common as common
-from .options import AsJson, Device, WeightsDir
+from .options import AsJson, Device, WeightsDir, last_of
 
 if TYPE_CHECKING:
     from ..foreground.evaluate import Evaluation
@@ -84,7 +84,7 @@ def evaluate_command(
     found = _at_most(read_truth(truth, images, masks), limit)
     with closing(ModelManager(Settings(weights_dir=weights_dir, device=device, dtype=dtype))) as manager:
         steps = evaluate(found, request, manager, treatments=names, resamples=resamples, seed=seed)  # type: ignore[arg-type]
-        evaluation: Evaluation = common.last_of(steps)
+        evaluation: Evaluation = last_of(steps)
     made = export.plain(_document(evaluation, request))
     if output is not None:
         export.write_text(output, export.to_json({**made, "segments": export.plain(evaluation.segments)}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,9 +15,8 @@ from ..errors import InputError
 from ..messages import all_of
 from ..pose.words import Says
 from ..settings import Settings
-from ..types import Progress
 from ..vectorize.report import one_line
-from .options import AsJson, Device, WeightsDir
+from .options import AsJson, Device, WeightsDir, last_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,25 +179,9 @@ def _refuse_both(*angles: float | None) -> None:
 def _convert(path: Path, output: Path, wording: Wording, **options: Any) -> PosesResult:
     from ..pose.poses import PosesResult, convert
 
-    result = None
-    for item in _with_bar(convert(path, output, wording, **options)):
-        result = item
-    assert isinstance(result, PosesResult), "the result is the last item"
+    result = last_of(convert(path, output, wording, **options))
+    assert isinstance(result, PosesResult)
     return result
-
-
-def _with_bar(items: Iterator[Any]) -> Iterator[Any]:
-    """Passes on what is no progress; that goes to stderr."""
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("poses", total=None)
-        for item in items:
-            if isinstance(item, Progress):
-                bar.update(task, completed=item.done, total=item.total or None)
-            else:
-                yield item
 
 
 def _write_one(made: Embedded, output: Path, manager: ModelManager) -> None:

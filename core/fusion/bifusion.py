@@ -88,11 +88,7 @@ class Enhanced2DEncoder(nn.Module):
     def __init__(self, visual: nn.Module, width: int = FUSION_WIDTH, *, trainable_blocks: int = 0) -> None:
         super().__init__()
         if not vit.is_vit(visual):
-            raise Unsupported(
-                Says.needs_a_vit(),
-                where=type(visual).__name__,
-                next_step=Says.needs_a_vit_next(),
-            )
+            raise Unsupported(Says.needs_a_vit(), where=type(visual).__name__, next_step=Says.needs_a_vit_next())
         depth = len(vit.blocks(visual))
         if not ALL_BLOCKS <= trainable_blocks <= depth:
             raise InputError(

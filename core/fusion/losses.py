@@ -90,11 +90,7 @@ class ClipConsCriterion(nn.Module):
                     next_step=Says.value_cannot_be_next(),
                 )
         if schedule is not None and (not schedule or [*schedule] != sorted(schedule, key=lambda pair: pair[0])):
-            raise InputError(
-                Says.schedule_order(),
-                where=str(schedule),
-                next_step=Says.schedule_order_next(),
-            )
+            raise InputError(Says.schedule_order(), where=str(schedule), next_step=Says.schedule_order_next())
         self.loss_weight = loss_weight
         self.temperature = max(temperature, min_temperature or 0.0)
         self.gradient_flow_ratio = gradient_flow_ratio
@@ -182,9 +178,7 @@ class ClipConsCriterion(nn.Module):
         points, images = len(feat_fusion), len(clip_global)
         if self.form == "infonce" and images < 2 and self.weight:
             raise InputError(
-                Says.infonce_needs_others(),
-                where="ClipConsCriterion",
-                next_step=Says.infonce_needs_others_next(),
+                Says.infonce_needs_others(), where="ClipConsCriterion", next_step=Says.infonce_needs_others_next()
             )
         if batch_N is None:
             if images not in (1, points):

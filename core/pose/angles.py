@@ -288,8 +288,7 @@ def guess_convention(angles_deg_N3: npt.ArrayLike, landmarks_NK2_px: npt.ArrayLi
     points = np.asarray(landmarks_NK2_px, dtype=np.float64)
     if points.shape != (len(angles), 68, 2) or not np.isfinite(points).all():
         raise InputError(
-            Says.landmarks_shape(count=len(angles), shape=points.shape),
-            next_step=Says.landmarks_shape_next(),
+            Says.landmarks_shape(count=len(angles), shape=points.shape), next_step=Says.landmarks_shape_next()
         )
     ears, nose = (points[:, 0] + points[:, 16]) / 2, points[:, 30]
     eye_line = points[:, 42:48].mean(axis=1) - points[:, 36:42].mean(axis=1)

@@ -190,9 +190,7 @@ def lend_text_model(
     """
     if not manager.find(model).has_text:
         raise Unsupported(
-            Says.no_text_tower(model=model),
-            where=model,
-            next_step=Says.no_text_tower_next(model=DEMO_MODEL),
+            Says.no_text_tower(model=model), where=model, next_step=Says.no_text_tower_next(model=DEMO_MODEL)
         )
     with ExitStack() as stack:
         try:

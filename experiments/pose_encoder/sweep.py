@@ -14,7 +14,6 @@ from pathlib import Path
 
 from core.errors import InputError, WorkbenchError
 from experiments.pose_encoder.plan import PosePlan
-from experiments.pose_encoder.train import train
 
 NOT_LOGS = ("checkpoint.pt", "best.pt", "process.json")  # process.json names a process of this machine
 
@@ -81,7 +80,9 @@ def _end_at_once() -> None:
 def _one_run(
     plan: PosePlan, runs_dir: Path, threads: int, device: str, weights_dir: Path | None, logs_only: bool
 ) -> str:
-    import torch
+    import torch  # here: the process that waits for the others needs none of it
+
+    from experiments.pose_encoder.train import train
 
     torch.set_num_threads(threads)
     lines: list[str] = []

@@ -15,22 +15,21 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from lightning.fabric import Fabric
 
 from core.errors import InputError, WorkbenchError
 from core.files import replacing
+from core.pose.encoders import build_pose_encoder, trainable_parameters
 from core.runs import RunRecorder
 from experiments.devices import launched_fabric
 from experiments.pose_encoder.data import Faces, PoseData, load_data
+from experiments.pose_encoder.metrics import landmark_errors, summarise
+from experiments.pose_encoder.model import FaceModel, landmark_loss
 from experiments.pose_encoder.plan import PosePlan
-
-if TYPE_CHECKING:
-    import torch
-    from lightning.fabric import Fabric
-
-    from experiments.pose_encoder.model import FaceModel
 
 EVALUATION_BATCH = 1024
 SHOWN_ON_VALIDATION = ("nme", "nme_yaw_0_30", "nme_yaw_30_60", "nme_yaw_60_90")
@@ -106,9 +105,6 @@ def train(
 
 
 def _model(plan: PosePlan, device: torch.device, weights_dir: Path | None) -> FaceModel:
-    from core.pose.encoders import build_pose_encoder
-    from experiments.pose_encoder.model import FaceModel
-
     encoder = build_pose_encoder(
         plan.pose_encoder,
         3 * plan.width,
@@ -134,8 +130,6 @@ def _model(plan: PosePlan, device: torch.device, weights_dir: Path | None) -> Fa
 
 def _config(plan: PosePlan, data: PoseData, model: FaceModel) -> dict[str, Any]:
     """What the run records of itself, and what a run that goes on must agree with."""
-    from core.pose.encoders import trainable_parameters
-
     return {
         "experiment": "pose_encoder",
         **asdict(plan),
@@ -160,8 +154,6 @@ class _Trainer:
     """
 
     def __init__(self, plan: PosePlan, data: PoseData, model: FaceModel, fabric: Fabric) -> None:
-        import torch
-
         self.plan, self.data, self.fabric = plan, data, fabric
         self.tensors = {split: _tensors(getattr(data, split), fabric.device) for split in ("train", "val", "test")}
         started = time.perf_counter()
@@ -183,8 +175,6 @@ class _Trainer:
 
     def resume(self, checkpoint: Path) -> int:
         """Takes up what `save` left; returns the epochs done."""
-        import torch
-
         stored = torch.load(checkpoint, map_location=self.fabric.device, weights_only=True)
         self.model.load_state_dict(stored["model"])
         self.optimizer.load_state_dict(stored["optimizer"])
@@ -208,8 +198,6 @@ class _Trainer:
 
     def epoch(self, epoch: int, run: RunRecorder) -> dict[str, float]:
         """Trains one epoch, counted from 1, and returns its row; the losses between are logged at once."""
-        import torch
-
         plan, fabric = self.plan, self.fabric
         if fabric.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(fabric.device)
@@ -239,8 +227,6 @@ class _Trainer:
 
     def _step(self, rows: torch.Tensor, step: int) -> torch.Tensor:
         """One batch, shared by the devices; returns its loss here. `step` counts from 0."""
-        from experiments.pose_encoder.model import landmark_loss
-
         plan, fabric = self.plan, self.fabric
         for group in self.optimizer.param_groups:
             group["lr"] = plan.lr_at(step, plan.epochs * self.steps_each)
@@ -271,10 +257,6 @@ def evaluate(
     model: Any, tensors: tuple[torch.Tensor, torch.Tensor, torch.Tensor], faces: Faces
 ) -> tuple[dict[str, float], np.ndarray]:
     """The metrics of `metrics.summarise`, and the NME of each face as a fraction `[N]`."""
-    import torch
-
-    from experiments.pose_encoder.metrics import landmark_errors, summarise
-
     model.eval()
     front, angles, _ = tensors
     with torch.no_grad():
@@ -315,8 +297,6 @@ def _finished(folder: Path, config: dict[str, Any]) -> bool:
 
 
 def _tensors(faces: Faces, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    import torch
-
     parts = (faces.front_NK2, faces.angles_deg_N3, faces.seen_NK2)
     front, angles, seen = (torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in parts)
     return front, angles, seen
@@ -327,8 +307,6 @@ def _order(seed: int, epoch: int) -> int:
 
 
 def _save(path: Path, content: Any) -> None:
-    import torch
-
     with replacing(path) as (draft,):
         torch.save(content, draft)
 
@@ -339,8 +317,6 @@ def _short(value: Any) -> float:
 
 def _peak_bytes(device: torch.device) -> int:
     """Of the epoch on a GPU; on a CPU the process's so far."""
-    import torch
-
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024

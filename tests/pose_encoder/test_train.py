@@ -92,7 +92,7 @@ def test_batches_come_in_the_same_order_in_every_arm(
         return loss
 
     for name, arm, seed in (("mlp", "mlp", 0), ("clip", "clip", 0), ("other seed", "mlp", 1)):
-        monkeypatch.setattr("experiments.pose_encoder.model.landmark_loss", watched(name))
+        monkeypatch.setattr(training, "landmark_loss", watched(name))
         run(replace(PLAN, pose_encoder=arm, seed=seed, epochs=2), tmp_path, data, tiny_weights)
     assert seen["mlp"] == seen["clip"] != seen["other seed"]
     assert len(set(seen["mlp"])) == 8, "every batch of two epochs is another one"
@@ -303,7 +303,7 @@ def test_the_note_s_flags_choose_the_encoder(
         plans.append(plan)
         return tmp_path
 
-    monkeypatch.setattr(train_universal, "train", noted)
+    monkeypatch.setattr(training, "train", noted)
     for flags in (
         ["--data_dir", "D", "--epochs", "150"],
         ["--data-dir", "D", "--epochs", "150", "--use_clip_pose_encoder"],

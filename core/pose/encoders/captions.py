@@ -162,8 +162,7 @@ class CLIPPoseEncoder(PoseEncoder):
     ) -> torch.Tensor:
         if self.variant not in ("plain", "random"):
             raise InputError(
-                Says.variant_takes_no_words(variant=self.variant),
-                next_step=Says.variant_takes_no_words_next(),
+                Says.variant_takes_no_words(variant=self.variant), next_step=Says.variant_takes_no_words_next()
             )
         angles = angles_deg_B3.double().cpu().numpy()
         if self.use_continuous_text:
@@ -230,8 +229,7 @@ def _refuse_contradictions(
         raise InputError(Says.no_such_variant(), where=variant, next_step=Common.one_of(names=", ".join(VARIANTS)))
     if variant in ("permuted", "interpolated") and (use_continuous_text or not freeze_clip):
         raise InputError(
-            Says.variant_needs_frozen(variant=variant),
-            next_step=english("freeze_clip=True, use_continuous_text=False"),
+            Says.variant_needs_frozen(variant=variant), next_step=english("freeze_clip=True, use_continuous_text=False")
         )
     if not round_deg >= 0.1 or not np.isfinite(round_deg):
         raise InputError(Says.rounding_too_fine(), where=f"round_deg={round_deg}")

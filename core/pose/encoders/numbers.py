@@ -31,9 +31,7 @@ class MLPPoseEncoder(PoseEncoder):
     ) -> None:
         if representation not in self.DIMS:
             raise InputError(
-                Says.no_such_representation(),
-                where=representation,
-                next_step=Common.one_of(names=", ".join(self.DIMS)),
+                Says.no_such_representation(), where=representation, next_step=Common.one_of(names=", ".join(self.DIMS))
             )
         super().__init__(self.DIMS[representation], output_dim, hidden_dim)
         self.representation = representation
