@@ -247,7 +247,8 @@ def _modified_ns(member: zipfile.ZipInfo) -> int:
 
 @dataclass(frozen=True)
 class Packed:
-    """What was written: how many files, the pack's bytes, and paths left out (links, hidden files, packs)."""
+    """What was written: how many files, the pack's bytes, and paths left out (links, hidden files, packs, what
+    lies too deep or bears a name that no archive keeps)."""
 
     files: int
     bytes: int
@@ -284,14 +285,20 @@ def _packable(folder: Path) -> tuple[list[str], list[str]]:
     left_out: list[str] = []
     for parent, folders, names in os.walk(folder):
         for name in [*folders, *names]:
-            path = (Path(parent) / name).relative_to(folder).as_posix()
-            if (Path(parent) / name).is_symlink() or name.startswith(".") or is_pack(name):
+            file = Path(parent) / name
+            path = file.relative_to(folder).as_posix()
+            if file.is_symlink() or name.startswith(".") or is_pack(name):
                 left_out.append(path)
             elif name in names and not name.endswith(".lock"):  # a lock is no part of a run
-                keeps_name = "\\" not in path and path[1:2] != ":" and path == path.encode("utf-8", "replace").decode()
-                (paths if keeps_name and (Path(parent) / name).is_file() else left_out).append(path)
+                (paths if file.is_file() and _comes_back(path) else left_out).append(path)
         folders[:] = [name for name in folders if not name.startswith(".")]
     return sorted(paths), sorted(left_out)
+
+
+def _comes_back(path: str) -> bool:
+    """Whether the path would be the same out of a pack, and be taken from one."""
+    is_plain = "\\" not in path and path[1:2] != ":" and path == path.encode("utf-8", "replace").decode()
+    return is_plain and path.count("/") <= ReadLimits().max_depth
 
 
 def _add(archive: zipfile.ZipFile, source: Path, path: str) -> None:

@@ -159,6 +159,16 @@ def test_links_hidden_files_and_packs_are_not_packed_and_named(root: Path, tmp_p
     assert packed.files == len(zipfile.ZipFile(root / "mine.runs.zip").namelist())
 
 
+def test_what_would_not_come_out_of_a_pack_does_not_go_into_it(root: Path, tmp_path: Path) -> None:
+    # Seen: a folder that lay too deep was packed, and then the whole pack could not be unpacked.
+    deep = "/".join(["d"] * 33) + "/x.csv"
+    (root / deep).parent.mkdir(parents=True)
+    (root / deep).write_text("step,loss\n1,2\n")
+    packed = pack_runs(root, tmp_path / "mine.runs.zip")
+    assert packed.left_out == (deep,)
+    assert unpack_runs(tmp_path / "mine.runs.zip", tmp_path / "out") == packed.files
+
+
 def test_a_newer_pack_under_another_name_takes_the_place_of_the_older_at_the_next_look(tmp_path: Path) -> None:
     # Seen: v1 was removed, v2 of the same runs put there, and the page went on showing the numbers of v1.
     runs, packs = tmp_path / "runs", tmp_path / "packs"

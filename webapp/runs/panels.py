@@ -72,16 +72,11 @@ def empty_panel(language: Language) -> str:
 # ------------------------------------------------------------------ table of runs
 
 
-def run_columns(runs: Sequence[Run], language: Language) -> list[str]:
-    """Config keys worth a column: those that differ."""
-    return list(config_differences(runs))[:KEYS_LIMIT]
-
-
 def run_rows(
     runs: Sequence[Run], report: Report | None, metric: str, language: Language
 ) -> tuple[list[str], list[list[str]]]:
     """The table of runs as headings and plain rows: run, status, what differs in the configs, the metric, last step."""
-    keys = run_columns(runs, language)
+    keys = config_differences(runs)[:KEYS_LIMIT]
     judged = {value.run_id: value.value for value in report.values} if report else {}
     headings = [say(language, "runs_column_run"), say(language, "runs_column_status"), *keys]
     headings += [metric or "–", say(language, "runs_column_step")]
