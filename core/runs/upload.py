@@ -160,6 +160,7 @@ def _copy(source: BinaryIO, into: Path, parts: tuple[str, ...], room: _Room) -> 
 
 
 def _safe(part: str) -> str:
-    """One part of a path: letters, digits and a few signs, never hidden, never empty, never long."""
-    kept = re.sub(r"[^\w.=+@ -]", "_", clean_text(part, 120), flags=re.UNICODE).lstrip(". ")
-    return kept or "_"
+    """One part of a path: letters, digits and a few signs, never hidden, never empty, never long: the end, which says
+    the format, stays."""
+    kept = re.sub(r"[^\w.=+@ -]", "_", clean_text(part, 1_000), flags=re.UNICODE).lstrip(". ") or "_"
+    return kept if len(kept) <= 120 else f"{kept[:60]}{kept[-60:]}"

@@ -130,3 +130,10 @@ def test_a_pack_within_an_archive_is_named_as_what_it_is(tmp_path: Path) -> None
     archive = _archive(tmp_path / "all.zip", {"a.csv": "step,loss\n1,2\n", "b/mine.runs.zip": b"PK"})
     problems = stage_upload([archive], tmp_path / "staged")
     assert [(one.path, one.code) for one in problems] == [("all.zip/b/mine.runs.zip", "pack")]
+
+
+def test_a_long_name_keeps_the_end_that_says_its_format(tmp_path: Path) -> None:
+    # Seen: a table with a name of 130 letters was taken, and then neither a run nor a problem.
+    (tmp_path / f"{'x' * 130}.csv").write_text(CSV)
+    assert stage_upload([tmp_path / f"{'x' * 130}.csv"], tmp_path / "staged") == ()
+    assert len(read_runs(tmp_path / "staged")) == 1
