@@ -178,13 +178,11 @@ class PackTree:
 
     def open(self, path: str) -> tuple[BinaryIO, Stamp]:
         member = self._member(path)
-        try:
+        with _damage_told():
             # No more is read than the archive says that there is; so the sums of its sizes can be believed.
             content = self._small_content(member)
             file = io.BytesIO(content) if content is not None else self._opened().open(member)
-            return cast(BinaryIO, file), self.stamp(path)
-        except DAMAGED as error:
-            raise OSError(reason_of(error)) from None
+        return cast(BinaryIO, file), self.stamp(path)
 
     def _small_content(self, member: zipfile.ZipInfo) -> bytes | None:
         """A small member, unpacked; None for any other. A pack has thousands, and zipfile takes its time with each."""
@@ -194,22 +192,19 @@ class PackTree:
         assert archive is not None, "just opened"
         header = os.pread(archive.fileno(), _LOCAL_HEADER_BYTES, member.header_offset)
         if len(header) < _LOCAL_HEADER_BYTES or header[:4] != b"PK\x03\x04":
-            raise zipfile.BadZipFile("no member where the directory says")
+            raise zipfile.BadZipFile(Says.damaged())
         skipped = sum(struct.unpack("<HH", header[26:30]))  # the name again, and extra fields
         start = member.header_offset + _LOCAL_HEADER_BYTES + skipped
         unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
         content = unpacker.decompress(os.pread(archive.fileno(), member.compress_size, start), member.file_size + 1)
         if zlib.crc32(content) != member.CRC:
-            raise zipfile.BadZipFile("its checksum is another")
+            raise zipfile.BadZipFile(Says.damaged())
         return content
 
     def read_small(self, path: str, most: int) -> tuple[Stamp, bytes]:
         file, stamp = self.open(path)
-        with file:
-            try:
-                return stamp, file.read(most)
-            except DAMAGED as error:
-                raise OSError(reason_of(error)) from None
+        with file, _damage_told():
+            return stamp, file.read(most)
 
     @contextmanager
     def on_disk(self, path: str, beside: tuple[str, ...]) -> Iterator[Path]:
@@ -221,17 +216,25 @@ class PackTree:
 
     def copy(self, path: str, target: Path) -> None:
         """Writes a member to a new file. Raises `OSError`, also for a damaged one."""
-        with self.open(path)[0] as source, target.open("xb") as copy:
-            try:
-                shutil.copyfileobj(source, copy, _CHUNK_BYTES)
-            except DAMAGED as error:
-                raise OSError(reason_of(error)) from None
+        with self.open(path)[0] as source, target.open("xb") as copy, _damage_told():
+            shutil.copyfileobj(source, copy, _CHUNK_BYTES)
 
     def key(self, path: str) -> str:
         return f"{self._file}#{path}"
 
     def shown(self, path: str) -> str:
         return shown_path(f"{self._shown}/{path}")
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Damage as what a tree raises: an `OSError` with the reason and no number. What the disk says stays as it is."""
+    try:
+        yield
+    except OSError:
+        raise
+    except DAMAGED as error:
+        raise OSError(reason_of(error)) from None
 
 
 def _modified_ns(member: zipfile.ZipInfo) -> int:

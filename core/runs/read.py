@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -115,15 +116,10 @@ class RunReader:
         """
         place = self._places.get(run.id)
         if place is not None and place.is_folder:
-            inside = next(iter([*place.companions.values(), *(path for _, path in place.logs)])).rpartition("/")[0]
+            inside = [*place.companions.values(), *(path for _, path in place.logs)][0].rpartition("/")[0]
             path = f"{inside}/{name}" if inside else name
-            with self._lock:
-                try:
-                    return place.tree.open(path)[0].read()
-                except OSError:
-                    pass
-                finally:
-                    self._close_packs()
+            with self._lock, suppress(OSError), place.tree.open(path)[0] as file:
+                return file.read()
         raise InputError(Says.no_file_beside(name=name), where=run.path, next_step=Says.log_it_again())
 
     # ------------------------------------------------------------------------------------------------------ files

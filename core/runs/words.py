@@ -149,6 +149,7 @@ class Says(Vocabulary, package="runs"):
     member_encrypted = Template("encrypted", "已加密")
     member_beyond_end = Template("it lies beyond the end of the archive", "位于压缩包末尾之外")
     member_twice = Template("a second member of this name; not read", "同名的第二个文件，未读取")
+    damaged = Template("damaged", "已损坏")
     member_damaged = Template("cannot be unpacked: {error}", "无法解压：{error}")
     unpacked_too_large = Template("larger than {limit:,} bytes unpacked", "解压后超过 {limit:,} 字节")
     pack_in_pack = Template("a pack inside an archive; not opened", "压缩包中的打包文件，未打开")
@@ -157,7 +158,9 @@ class Says(Vocabulary, package="runs"):
     pack_nothing = Template("There is nothing to pack in this folder.", "该文件夹中没有可打包的内容。")
     pack_unread = Template("The pack cannot be unpacked: {error}.", "无法解压该打包文件：{error}。")
     ask_for_pack_again = Template("Ask for the file once more.", "请重新获取该文件。")
-    pack_refused = Template("The pack holds what is not unpacked: {reason}.", "打包文件中有不可解压的内容：{reason}。")
+    pack_refused = Template(
+        "The pack holds something that cannot be unpacked: {reason}.", "打包文件中有不可解压的内容：{reason}。"
+    )
     pack_unwritten = Template("The pack cannot be written: {error}.", "无法写入打包文件：{error}。")
     unpack_unwritten = Template("The runs cannot be unpacked: {error}.", "无法解压训练记录：{error}。")
     unpack_not_empty = Template("The place to unpack into is not empty.", "要解压到的位置不是空的。")
