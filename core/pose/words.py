@@ -82,12 +82,9 @@ class Says(Vocabulary, package="pose"):
         "{hint}, or take {model}, the built-in model that is always there", "{hint}，或使用始终可用的内置模型 {model}"
     )
     names_of_towers = Template(
-        "{names}, or an id with a text tower such as demo_clip", "{names}，或带文本编码器的模型 id，例如 demo_clip"
+        "{names}, or an id with a text tower such as demo_clip", "可用 {names}，或带文本编码器的模型 id，例如 demo_clip"
     )
-    names_of_towers_or = Template(
-        "{names}, or an id with a text tower such as demo_clip; {hint}",
-        "{names}，或带文本编码器的模型 id，例如 demo_clip；{hint}",
-    )
+    names_of_towers_or = Template("{towers}; {hint}", "{towers}；{hint}")
     no_description_of_model = Template("The description of this model is not here.", "本机还没有该模型的结构描述文件。")
     reads_no_captions = Template(
         "This model has no text tower, and cannot read captions.", "该模型没有文本编码器，无法读取描述。"
@@ -179,7 +176,7 @@ class Says(Vocabulary, package="pose"):
     more_rejects = Template("{count:,} more rows could not be used.", "另有 {count:,} 行无法使用。")
     # ---- the output
     no_such_format = Template(
-        "Poses of a file are written as {suffixes}, not {suffix}.", "文件中的姿态可写为 {suffixes}，不支持{suffix}。"
+        "Poses of a file are written as {suffixes}, not {suffix}.", "文件中的姿态可写为 {suffixes}，不支持 {suffix}。"
     )
     no_suffix = Template("without a suffix", "没有后缀的文件名")
     no_such_format_next = Template("Give the output one of these suffixes.", "请让输出文件使用其中一个后缀。")

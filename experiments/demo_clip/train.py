@@ -40,6 +40,7 @@ from experiments.demo_clip.plan import DemoPlan
 from experiments.devices import launched_fabric
 
 LOOK_AT_PATCHES = 2**40  # the draw of pictures that the patch embedding starts from; no training reaches it
+SAVE_EVERY_S = 120.0
 LOG_EVERY = 25
 LOG_FIELDS = ("step", "contrast", "class", "text_class", "angle_deg", "scale", "seconds", "val_top1", "val_top5",
               "val_pose_exact", "val_pose_yaw", "val_pose_pitch", "val_pose_roll")  # fmt: skip
@@ -53,7 +54,6 @@ def train(
     composer: Composer | None = None,
     device: str = "auto",
     stop_at: int | None = None,
-    save_every_s: float = 120.0,
     validate_every: int = 250,
     workers: int = 0,
     start_from: Path | None = None,
@@ -65,7 +65,6 @@ def train(
         shares: what a batch holds (`data.Shares`).
         composer: where batches come from; by default the training styles of `work_dir`.
         stop_at: stop before this step, as an interruption would.
-        save_every_s: seconds between checkpoints.
         validate_every: steps between looks at the validation split (drawings of the training styles kept back, and
             other heads); 0 never. The held-out styles are not looked at.
         workers: processes that compose the coming batches meanwhile; 0: this process composes each when it needs it.
@@ -119,7 +118,7 @@ def train(
             if validate_every and done % validate_every == 0:
                 row |= _validate(work_dir, trainer.average.weights, trainer.config, str(fabric.device))
             _log(log, row)
-        if time.monotonic() - saved > save_every_s:
+        if time.monotonic() - saved > SAVE_EVERY_S:
             trainer.save(checkpoint, done)
             saved = time.monotonic()
     if fabric.is_global_zero:

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -77,13 +76,6 @@ def build(services: Services) -> None:
 
 
 # ------------------------------------------------------------------ wiring: the pose
-
-
-def _pose_inputs(parts: Parts) -> set[Any]:
-    return {
-        *(parts.dials, parts.mode, parts.expression, parts.light, parts.template),
-        *(parts.model, parts.device, parts.encoder, parts.looked),
-    }
 
 
 def _wording(parts: Parts, values: Values) -> Wording:
@@ -157,27 +149,23 @@ def _wire_pose(parts: Parts, services: Services, shelf: EncoderShelf) -> None:
             return {parts.dials: gr.skip()}
         return {parts.dials: dict(zip(FIRST_POSE, CENTRE_POSES_DEG[int(name)].tolist(), strict=True))}
 
-    inputs, outputs = _pose_inputs(parts), _pose_outputs(parts)
+    controls = [parts.dials, parts.mode, parts.expression, parts.light, parts.template, parts.model, parts.device]
+    inputs = {*controls, parts.encoder, parts.looked}
+    outputs = [
+        *(parts.status, parts.looked, parts.caption, parts.statistics, parts.embedding, parts.map, parts.qkv),
+        parts.qkv_note,
+    ]
     first = [
         *(parts.status, parts.head, parts.model, parts.model_note, parts.examples, parts.audit, parts.guess),
         parts.embedding,
     ]
     parts.dials.select(opened, None, first, **AT_ONCE).then(changed, inputs, outputs, **FOLLOWING_COMPUTES)
-    controls = [parts.dials, parts.mode, parts.expression, parts.light, parts.template, parts.model, parts.device]
-    gr.on(
-        [*(control.input for control in controls), parts.encoder.input], changed, inputs, outputs, **FOLLOWING_COMPUTES
-    )
+    changes = [control.input for control in (*controls, parts.encoder)]
+    gr.on(changes, changed, inputs, outputs, **FOLLOWING_COMPUTES)
     parts.map.select(to_place, {parts.looked}, [parts.dials], **AT_ONCE).then(
         changed, inputs, outputs, **FOLLOWING_COMPUTES
     )
     parts.guess.click(to_guess, None, [parts.dials], **AT_ONCE).then(changed, inputs, outputs, **FOLLOWING_COMPUTES)
-
-
-def _pose_outputs(parts: Parts) -> list[Any]:
-    return [
-        *(parts.status, parts.looked, parts.caption, parts.statistics, parts.embedding, parts.map, parts.qkv),
-        parts.qkv_note,
-    ]
 
 
 def _shown(parts: Parts, looked: Looked, language: Language) -> Updates:

@@ -101,12 +101,12 @@ def text_model(clip_model_name: str, weights_dir: Path) -> ModelSpec:
     Raises:
         UnknownModel, Unsupported: with names that do.
     """
-    names = ", ".join(list(OPENAI_NAMES)[:3])
+    towers = Says.names_of_towers(names=", ".join(list(OPENAI_NAMES)[:3]))
     try:
         spec = find(catalogue_id(clip_model_name), weights_dir)
     except UnknownModel as error:
-        next_step = Says.names_of_towers_or(names=names, hint=error.next_step)
+        next_step = Says.names_of_towers_or(towers=towers, hint=error.next_step)
         raise UnknownModel(error.what, where=error.where, next_step=next_step) from None
     if not spec.has_text and not spec.problem:
-        raise Unsupported(Says.reads_no_captions(), where=spec.id, next_step=Says.names_of_towers(names=names))
+        raise Unsupported(Says.reads_no_captions(), where=spec.id, next_step=towers)
     return spec
