@@ -31,7 +31,8 @@ def replacing(*targets: Path) -> Iterator[tuple[Path, ...]]:
         OSError: the disk refuses.
     """
     mark = uuid.uuid4().hex[:12]
-    drafts = tuple(target.with_name(f".tmp-{mark}-{target.name}"[:250]) for target in targets)
+    # The end of the name, which holds the suffix: a name of 80 Chinese characters has no room for more.
+    drafts = tuple(target.with_name(f".tmp-{mark}-{target.name[-40:]}") for target in targets)
     try:
         yield drafts
         for draft, target in zip(drafts, targets, strict=True):

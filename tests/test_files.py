@@ -75,6 +75,15 @@ def test_files_and_folders_take_the_place_of_what_was_there(tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b"]
 
 
+def test_a_name_as_long_as_the_disk_allows_is_written(tmp_path: Path) -> None:
+    """Saw "File name too long" for a name of 80 Chinese characters that version 0.1 wrote."""
+    file = tmp_path / ("姿" * 83 + ".npz")
+    with replacing(file) as (draft,):
+        assert draft.suffix == ".npz", "some writers go by it"
+        draft.write_text("new")
+    assert file.read_text() == "new"
+
+
 def test_line_ends_of_a_small_file_stay_as_they_are(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", "a\r\nü\n")
     assert (tmp_path / "a.csv").read_bytes() == "a\r\nü\n".encode()
