@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 REJECTS_NAMED = 1000
 WRAPPED_NAMED = 5
 PREVIEW_ROWS = 100
-
-
-# Line of the file, angles as used, caption, problem.
 PreviewRow = tuple[int, tuple[float, float, float], str, Message]
+"""Line of the file, angles as used, caption, problem."""
 
 
 @dataclass(frozen=True)
