@@ -12,12 +12,7 @@
   "use strict";
   if (window.WorkbenchModelPicker) return;
 
-  /** `make("td", {className: "x"}, "text", child)` */
-  function make(tag, properties = {}, ...children) {
-    const node = Object.assign(document.createElement(tag), properties);
-    node.append(...children);
-    return node;
-  }
+  const { make } = window.WorkbenchKit;
 
   class Picker {
     constructor(element, props, server) {
