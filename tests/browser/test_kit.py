@@ -170,6 +170,12 @@ def test_rows_are_sorted_chosen_and_taken_literally(toy) -> None:
     page.get_by_role("button", name="score", exact=True).click()
     assert toy.cell("toy-table", 3, 1) == "" and page.locator("#toy-table th").nth(1).get_attribute("aria-sort")
 
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#toy-table .wb-table-copy").click()
+    expect(page.locator("#toy-table .when-copied")).to_be_visible()
+    lines = page.evaluate("navigator.clipboard.readText()").split("\n")
+    assert lines[0] == "name\tscore" and "'=1+1\t9.25" in lines and len(lines) == 5, "a spreadsheet runs none of it"
+
     row = page.locator("#toy-table tbody tr", has_text="=1+1")
     row.click()
     expect(page.locator("#toy-said")).to_contain_text("row 1")  # its place before anything was sorted

@@ -97,7 +97,9 @@
     copy.addEventListener("click", async () => {
       const { headings: names, cells } = value();
       const lines = [names, ...rows.map((row) => cells[row])];
-      const clean = (cell) => String(cell ?? "").replace(/[\t\r\n]+/g, " ");
+      // A spreadsheet that it is pasted into must show a text, not run it (as `csv_cell` of core/files.py).
+      const clean = (cell) =>
+        typeof cell === "string" ? cell.replace(/[\t\r\n]+/g, " ").replace(/^[=+\-@]/, "'$&") : (cell ?? "");
       try {
         await navigator.clipboard.writeText(lines.map((cells) => cells.map(clean).join("\t")).join("\n"));
       } catch {

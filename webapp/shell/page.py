@@ -14,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from webapp.kit import assets
 from webapp.text import Language, language_of
 
 THEME_COOKIE = "workbench_theme"
@@ -37,9 +38,7 @@ def localize(page: bytes, language: Language, theme: str | None, tab: str = "") 
     tag = BROWSER_TAGS[language].encode()
     page = _FOREIGN.sub(b"", page)
     page = page.replace(b'lang="en"', b'lang="' + tag + b'"', 1)
-    tell = b"<script>for (const [name, value] of [['language', '%s'], ['languages', ['%s']]])"
-    tell += b" Object.defineProperty(navigator, name, {get: () => value});</script>"
-    page = page.replace(b"<head>", b"<head>" + tell % (tag, tag), 1)
+    page = page.replace(b"<head>", b"<head>" + assets.head(__file__, "language").encode(), 1)
     if theme:
         page = page.replace(b"<gradio-app", b'<gradio-app theme_mode="' + theme.encode() + b'"', 1)
     if tab and f'"elem_id":"tab-{tab}"'.encode() in page:

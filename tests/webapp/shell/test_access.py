@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from starlette.testclient import TestClient
 from core.errors import InputError
 from webapp.shell import access, door, received
 from webapp.shell.access import KnownPathsOnly, SameOriginOnly, SecurityHeaders
-from webapp.shell.page import LocalizedPage
+from webapp.shell.page import LocalizedPage, localize, tab_of
 from webapp.shell.received import UploadsOnly, VisitorLimits
 from webapp.shell.sign_in import SESSION_S, Credentials, Lockout, Sessions, SignIn
 
@@ -538,8 +539,35 @@ def test_the_page_leaves_in_the_visitors_language_and_theme() -> None:
     visitor = TestClient(app)
     english, chinese = (visitor.get("/", headers={"accept-language": each}).text for each in ("en", "zh-CN"))
     assert 'lang="en"' in english and 'lang="zh-CN"' in chinese
-    assert "['language', 'zh-CN']" in chinese and "theme_mode" not in chinese
+    assert chinese.index("language.js") < chinese.index('type="module"') and "theme_mode" not in chinese
     dark = visitor.get("/", headers={"cookie": "workbench_theme=dark"}).text
     assert '<gradio-app theme_mode="dark"' in dark
     assert "theme_mode" not in visitor.get("/", headers={"cookie": 'workbench_theme="><script>'}).text
     assert "og:image" not in english and "manifest.json" not in english
+
+
+PAGE = b'<head></head>{"elem_id":"tabs"} {"elem_id":"tab-pose"}'
+
+
+@pytest.mark.parametrize(
+    ("query", "opened"),
+    [
+        ("", None),
+        ("tab=pose", "pose"),
+        ("tab=pose&tab=runs", "pose"),
+        ("runs&group=seed", None),  # a link to runs, on a page that has no such tab
+        ("tab=nonsense", None),
+        ("tab=", None),
+        ('tab="},"x":{"', None),
+        ("tab=%22%3E%3Cscript%3E", None),
+        ("tab=" + "a" * 100, None),
+    ],
+)
+def test_the_address_opens_a_tab_that_is_there_and_nothing_else(query: str, opened: str | None) -> None:
+    page = localize(PAGE, "en", None, tab_of(query)).decode()
+    assert re.findall(r'"selected":"(.*?)"', page) == ([opened] if opened else [])
+    assert "<script>" not in page
+
+
+def test_a_link_to_runs_opens_their_tab() -> None:
+    assert tab_of("runs&group_by=pose_encoder") == "runs" == tab_of("runs=") and tab_of("tab=pose&runs") == "pose"
