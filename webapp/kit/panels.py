@@ -121,14 +121,18 @@ def notes_panel(
 
 def _rejects(rejects: Sequence[Reject], title: str, further: int, language: Language) -> str:
     """A long list is folded up, and cut."""
-    rows = "".join(
-        f"<tr><td>{text(reject.id)}</td><td>{text(_reject_kind(reject, language))}</td>"
-        f"<td>{text(translated(reject.reason, language))}</td></tr>"
+    lines = [
+        (reject.id, _reject_kind(reject, language), translated(reject.reason, language))
         for reject in rejects[:REJECTS_SHOWN]
-    )
+    ]
     more = len(rejects[REJECTS_SHOWN:]) + further
     if more:
-        rows += f"<tr><td>…</td><td></td><td>{text(say(language, 'rejects_more', count=more))}</td></tr>"
+        lines.append(("…", "", say(language, "rejects_more", count=more)))
+    with_kind = any(kind for _, kind, _ in lines)
+    rows = "".join(
+        f"<tr><td>{text(name)}</td>{f'<td>{text(kind)}</td>' if with_kind else ''}<td>{text(reason)}</td></tr>"
+        for name, kind, reason in lines
+    )
     return (
         f'<details class="wb-note bad"{" open" if len(rejects) <= 5 else ""}><summary>{text(title)}</summary>'
         f'<div class="wb-scroll"><table class="wb-rejects">{rows}</table></div></details>'
