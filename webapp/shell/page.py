@@ -38,7 +38,7 @@ def localize(page: bytes, language: Language, theme: str | None, tab: str = "") 
     tag = BROWSER_TAGS[language].encode()
     page = _FOREIGN.sub(b"", page)
     page = page.replace(b'lang="en"', b'lang="' + tag + b'"', 1)
-    page = page.replace(b"<head>", b"<head>" + assets.head(__file__, "language").encode(), 1)
+    page = page.replace(b"<head>", b"<head>" + assets.head(__file__, "start").encode(), 1)
     if theme:
         page = page.replace(b"<gradio-app", b'<gradio-app theme_mode="' + theme.encode() + b'"', 1)
     if tab and f'"elem_id":"tab-{tab}"'.encode() in page:

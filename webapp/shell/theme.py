@@ -96,8 +96,4 @@ def head() -> str:
     """For `launch(head=…)`: our style sheets, as they are (`launch(css=…)` would rewrite every selector), and what the
     scripts of all tabs share."""
     styles = assets.style_text(__file__, "page") + assets.style_text(assets.__file__, "kit")
-    return (
-        styles
-        + assets.head(assets.__file__, "kit")
-        + "".join(assets.head(__file__, name) for name in ("open_tab", "toasts"))
-    )
+    return styles + assets.head(assets.__file__, "kit")

@@ -539,7 +539,7 @@ def test_the_page_leaves_in_the_visitors_language_and_theme() -> None:
     visitor = TestClient(app)
     english, chinese = (visitor.get("/", headers={"accept-language": each}).text for each in ("en", "zh-CN"))
     assert 'lang="en"' in english and 'lang="zh-CN"' in chinese
-    assert chinese.index("language.js") < chinese.index('type="module"') and "theme_mode" not in chinese
+    assert chinese.index("start.js") < chinese.index('type="module"') and "theme_mode" not in chinese
     dark = visitor.get("/", headers={"cookie": "workbench_theme=dark"}).text
     assert '<gradio-app theme_mode="dark"' in dark
     assert "theme_mode" not in visitor.get("/", headers={"cookie": 'workbench_theme="><script>'}).text

@@ -1,6 +1,28 @@
-/* What Gradio's own front end says in English only, in Chinese on the Chinese page: its toasts about files and the connection.
- * Our own messages come in the visitor's language already.
- */
+/* What is done to the whole page, before Gradio's front end starts. */
+
+// The language. Gradio asks the browser for it, and is answered the one that the server decided on (page.py).
+(() => {
+  "use strict";
+  const language = document.documentElement.lang;
+  Object.defineProperty(navigator, "language", { get: () => language });
+  Object.defineProperty(navigator, "languages", { get: () => [language] });
+})();
+
+// Which tab is open stands in the address (`?tab=runs`), so that a reload, a bookmark and a link land there; the server opens
+// it (page.py).
+(() => {
+  "use strict";
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[role=tab][id^=tab-][id$=-button]");
+    if (!button) return;
+    const url = new URL(location.href);
+    url.searchParams.set("tab", button.id.slice("tab-".length, -"-button".length));
+    history.replaceState(history.state, "", url);
+  });
+})();
+
+// What Gradio's own front end says in English only, in Chinese on the Chinese page: its toasts about files and the connection.
+// Our own messages come in the visitor's language already.
 (() => {
   "use strict";
   if (!document.documentElement.lang.startsWith("zh")) return;
