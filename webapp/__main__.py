@@ -138,8 +138,8 @@ def _open_tunnel(host: str, port: int) -> str | None:
     try:
         return setup_tunnel(host, port, secrets.token_urlsafe(32), None, None)
     except Exception as error:  # the tunnel's own errors are of many kinds: network, download, checksum, time-out
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        print(f"No public link: {first_line}. The app is served here only.", file=sys.stderr, flush=True)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        print(f"No public link: {reason}. The app is served here only.", file=sys.stderr, flush=True)
         return None
 
 

@@ -93,7 +93,7 @@ register(
         # ---- results
         "foreground_components": ("Components", "组件"),
         "foreground_rejected": ("{count} rejected", "{count} 个被拒"),
-        "foreground_encoded": ("Through the image tower", "经过图像塔"),
+        "foreground_encoded": ("Through the image tower", "经过图像编码器"),
         "foreground_from_memory": ("{count} from memory", "{count} 个取自缓存"),
         "foreground_seconds": ("Time", "用时"),
         "foreground_prompts": ("Prompts", "提示词"),

@@ -239,7 +239,7 @@ OPEN_CLIP: tuple[ModelSpec, ...] = (
         params_m=151.52,
         gmacs=15.354,
         licence="MIT",
-        advice=advise("A convolutional tower of today. Zero-shot 66.3 %.", "现代卷积图像塔。零样本 66.3 %。"),
+        advice=advise("A convolutional tower of today. Zero-shot 66.3 %.", "现代卷积图像编码器。零样本 66.3 %。"),
     ),
     _open_clip(
         "convnext_large",

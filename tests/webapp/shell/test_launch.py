@@ -104,8 +104,8 @@ def test_without_a_tunnel_the_app_stays_and_says_so(
     import gradio.networking
 
     def unreachable(*_: object) -> str:
-        raise OSError("no route\nto the tunnel")
+        raise OSError("no route..\nto the tunnel")
 
     monkeypatch.setattr(gradio.networking, "setup_tunnel", unreachable)
     assert launch._open_tunnel("127.0.0.1", 7860) is None
-    assert "No public link: no route." in capsys.readouterr().err
+    assert "No public link: no route. The" in capsys.readouterr().err
