@@ -147,6 +147,7 @@ def _checked(encoder: Any, weights_dir: Path) -> dict[str, Any]:
 def _facts(spec: ModelSpec, weights_dir: Path) -> dict[str, Any]:
     path = weights.locate(spec, weights_dir)
     return asdict(spec) | {
+        "problem": weights.problem_of(spec, weights_dir),
         "input_px": spec.input_px,
         "path": None if path is None else str(path),
         "command": None if path is not None else weights.fetch_command(spec),
@@ -154,6 +155,7 @@ def _facts(spec: ModelSpec, weights_dir: Path) -> dict[str, Any]:
 
 
 def _state(spec: ModelSpec, weights_dir: Path) -> str:
-    if spec.problem:
-        return f"cannot be used: {spec.problem}"
+    problem = weights.problem_of(spec, weights_dir)
+    if problem:
+        return f"cannot be used: {problem}"
     return "here" if weights.locate(spec, weights_dir) else weights.fetch_command(spec)

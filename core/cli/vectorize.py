@@ -79,10 +79,10 @@ def vectorize(
 
 def default_model(weights_dir: Path) -> str:
     """The built-in CLIP where its weights are, else the classic model that is always there."""
-    from ..models.described import DEMO_MODEL
-    from ..models.weights import usable_clips
+    from ..models.described import DEMO_MODEL, demo_spec
+    from ..models.weights import is_here
 
-    return DEMO_MODEL if DEMO_MODEL in usable_clips(weights_dir) else "efficientnet_lite0"
+    return DEMO_MODEL if is_here(demo_spec(weights_dir), weights_dir) else "efficientnet_lite0"
 
 
 def _chosen(models: str | None, weights_dir: Path) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ..errors import WeightsInvalid
@@ -24,6 +23,7 @@ from .words import Says
 StateDict = dict[str, torch.Tensor]
 
 _NAMES_SHOWN = 5
+_FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
 def read_state_dict(path: Path) -> StateDict:
@@ -41,7 +41,7 @@ def read_state_dict(path: Path) -> StateDict:
         content = read_archive(path) if is_archive(path) else _read_pickle(path)
     except pickle.UnpicklingError as error:
         raise WeightsInvalid(Says.more_than_tensors(), where=str(path), next_step=Says.save_as_safetensors()) from error
-    except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, OSError) as error:
+    except Exception as error:  # damaged bytes make torch's readers raise whatever they come upon
         raise WeightsInvalid(
             Says.weights_unreadable(error=reason_of(error)), where=str(path), next_step=Says.delete_and_fetch()
         ) from error
@@ -68,18 +68,10 @@ def materialise(
         optional: names that may be missing in the file; they are filled with zeros.
 
     Raises:
-        WeightsInvalid: a name is missing, unexpected, or has another shape. All kinds are named together.
+        WeightsInvalid: a name is missing, unexpected, of another shape, or holds no floats. All kinds are named
+            together.
     """
-    with torch.device("meta"):
-        module = build()
-    module.eval().requires_grad_(False)
-    expected = module.state_dict()
-    state = {name: tensor for name, tensor in state.items() if name in expected or name not in ignored}
-    absent = [name for name in optional if name in expected and name not in state]
-    state |= {name: torch.zeros(expected[name].shape) for name in absent}
-    misfits = _misfits(state, expected)
-    if misfits:
-        raise WeightsInvalid(Says.weights_do_not_fit(misfits=misfits), where=where, next_step=Says.check_weights())
+    module, state = fitted(build, state, where=where, ignored=ignored, optional=optional)
     kept = _kept_in_fp32(module)
     moved = {
         name: tensor.to(device, torch.float32 if name in kept else dtype)
@@ -92,6 +84,30 @@ def materialise(
     return module
 
 
+def fitted(
+    build: Callable[[], torch.nn.Module],
+    state: Mapping[str, torch.Tensor],
+    *,
+    where: str,
+    ignored: Collection[str] = (),
+    optional: Collection[str] = (),
+) -> tuple[torch.nn.Module, StateDict]:
+    """The module without memory, in eval mode, and exactly the tensors that it takes. As `materialise`, before any
+    tensor is read: what does not fit is found in milliseconds.
+    """
+    with torch.device("meta"):
+        module = build()
+    module.eval().requires_grad_(False)
+    expected = module.state_dict()
+    kept = {name: tensor for name, tensor in state.items() if name in expected or name not in ignored}
+    absent = [name for name in optional if name in expected and name not in kept]
+    kept |= {name: torch.zeros(expected[name].shape) for name in absent}
+    misfits = _misfits(kept, expected)
+    if misfits:
+        raise WeightsInvalid(Says.weights_do_not_fit(misfits=misfits), where=where, next_step=Says.check_weights())
+    return module, kept
+
+
 def _misfits(state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> list[Message]:
     """What of the file does not fit the architecture, a message for each kind."""
     # torch adds the batch counters itself where an older file lacks them; nothing in evaluation reads them.
@@ -102,7 +118,17 @@ def _misfits(state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Ten
         for name in expected
         if name in state and state[name].shape != expected[name].shape
     ]
-    kinds = ((Says.missing_keys, missing), (Says.unexpected_keys, unexpected), (Says.misshapen_keys, misshapen))
+    mistyped = [
+        Says.other_type(name=name, found=str(state[name].dtype).removeprefix("torch."))
+        for name in expected
+        if name in state and expected[name].is_floating_point() and state[name].dtype not in _FLOATS
+    ]
+    kinds = (
+        (Says.missing_keys, missing),
+        (Says.unexpected_keys, unexpected),
+        (Says.misshapen_keys, misshapen),
+        (Says.mistyped_keys, mistyped),
+    )
     return [says(count=len(names), names=listed(names, _NAMES_SHOWN)) for says, names in kinds if names]
 
 

@@ -94,7 +94,7 @@ def _from_config(blank: ModelSpec, folder: Path) -> ModelSpec:
         return replace(blank, problem=Says.missing(path=where))
     except (OSError, ValueError) as error:  # ValueError: bad JSON, bad encoding, and `_facts` below
         return replace(blank, problem=Says.config_problem(path=where, problem=reason_of(error)))
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError) as error:
         return replace(
             blank, problem=Says.not_open_clip_configuration(path=where, kind=type(error).__name__, error=error)
         )

@@ -28,7 +28,7 @@ from torchvision.transforms import Compose
 from ..errors import WeightsInvalid
 from ..messages import reason_of
 from ..types import Notice
-from .checkpoint import materialise, read_state_dict
+from .checkpoint import fitted, materialise, read_state_dict
 from .module_encoder import ModuleEncoder
 from .openai_clip import ARCHIVE_NUMBERS
 from .spec import OPEN_CLIP_CONFIG, ModelSpec, Preprocessing
@@ -38,6 +38,7 @@ MAX_LOGIT_SCALE = 100.0  # CLIP's training clamps it there
 CAPTIONS_AT_ONCE = 256  # bounds the text tower's memory
 
 _TEXT_PREFIX = "text."
+_SCALARS = ("logit_scale", "logit_bias")
 _TRAINING_ONLY = ("logit_bias",)  # a bias on the loss; no vector depends on it, and older files lack it
 
 
@@ -46,17 +47,23 @@ def load(spec: ModelSpec, path: Path, device: torch.device, dtype: torch.dtype, 
     state = read_state_dict(path)
     config = model_config(spec, path)
     module = materialise(
-        lambda: build(config),
-        _in_layout_of(config, state),
-        device=device,
-        dtype=dtype,
-        where=str(path),
-        ignored=ARCHIVE_NUMBERS if spec.tag == "openai" else (),
-        optional=_TRAINING_ONLY,
+        lambda: build(config), _in_layout_of(config, state), device=device, dtype=dtype, **_lenience(spec, path)
     )
     # from the file, not from the module: sixteen bits would make 99 of 100
     scale = min(math.exp(float(state["logit_scale"])), MAX_LOGIT_SCALE)
     return OpenClipEncoder(spec, module, device, dtype, weights_sha256, config["text_cfg"], scale)
+
+
+def check(spec: ModelSpec, path: Path) -> None:
+    """Raises what `load` would, without reading the weights themselves."""
+    config = model_config(spec, path)
+    fitted(lambda: build(config), _in_layout_of(config, read_state_dict(path)), **_lenience(spec, path))
+
+
+def _lenience(spec: ModelSpec, path: Path) -> dict[str, Any]:
+    """What a file may have too much or too little, and its name for errors."""
+    ignored = ARCHIVE_NUMBERS if spec.tag == "openai" else ()
+    return {"where": str(path), "ignored": ignored, "optional": _TRAINING_ONLY}
 
 
 def model_config(spec: ModelSpec, weights_path: Path | None) -> dict[str, Any]:
@@ -77,7 +84,7 @@ def build(config: dict[str, Any]) -> torch.nn.Module:
     custom_text = config.pop("custom_text", False)
     try:
         return (open_clip.CustomTextCLIP if custom_text else open_clip.CLIP)(**config)
-    except (TypeError, AssertionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # whatever a configuration makes open_clip and timm stumble over
         raise WeightsInvalid(Says.open_clip_cannot_build(error=reason_of(error)), where=OPEN_CLIP_CONFIG) from error
 
 
@@ -228,6 +235,6 @@ def _in_layout_of(config: dict[str, Any], state: dict[str, torch.Tensor]) -> dic
     # a scalar in some files, one value in a row in others
     nonscalar = bool(config.get("nonscalar_logit_scale", False))
     return {
-        name: tensor.reshape([1] if nonscalar else []) if name in ("logit_scale", "logit_bias") else tensor
+        name: tensor.reshape([1] if nonscalar else []) if name in _SCALARS and tensor.numel() == 1 else tensor
         for name, tensor in state.items()
     }

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import files
-from ..errors import PackageMissing, WeightsInvalid, WeightsMissing
-from ..messages import Message, english
+from ..errors import PackageMissing, WeightsInvalid, WeightsMissing, WorkbenchError
+from ..messages import NOTHING, Message, english
 from ..settings import COMMAND
 from ..words import Common
 from .catalogue import specs
 from .described import DEMO_MODEL
 from .encoder import Encoder
-from .spec import ModelSpec
+from .spec import OPEN_CLIP_CONFIG, ModelSpec
 from .words import Says
 
 if TYPE_CHECKING:
@@ -53,10 +53,38 @@ def locate(spec: ModelSpec, weights_dir: Path) -> Path | None:
 
 
 def usable_clips(weights_dir: Path) -> list[str]:
-    """Ids of the CLIP models whose weights are here, in the catalogue's order, the built-in one last."""
-    clips = [spec for spec in specs(weights_dir) if spec.has_text and not spec.problem]
-    here = [spec.id for spec in clips if locate(spec, weights_dir) is not None]
+    """Ids of the CLIP models that are here and load, in the catalogue's order, the built-in one last."""
+    here = [spec.id for spec in specs(weights_dir) if spec.has_text and is_here(spec, weights_dir)]
     return sorted(here, key=lambda model_id: model_id == DEMO_MODEL)
+
+
+def is_here(spec: ModelSpec, weights_dir: Path) -> bool:
+    """Whether a model's weights are on this machine and load."""
+    return locate(spec, weights_dir) is not None and not problem_of(spec, weights_dir)
+
+
+def problem_of(spec: ModelSpec, weights_dir: Path) -> Message:
+    """Why a model whose files are here would not load; empty where it would, or where there are none.
+
+    A custom checkpoint is held against its architecture, once for each state of its two files: nobody vouches for it,
+    and it must not stand in the list as one that can be chosen when it cannot. That imports torch.
+    """
+    path = locate(spec, weights_dir)
+    if spec.problem or not spec.custom or path is None:
+        return spec.problem
+    key = (path, *(_state_of(file) for file in (path, path.parent / OPEN_CLIP_CONFIG)))
+    if key not in _problems:
+        try:
+            family_module(spec).check(spec, path)
+            _problems[key] = NOTHING
+        except PackageMissing as error:  # may be mended while this process runs
+            return error.said
+        except WorkbenchError as error:
+            _problems[key] = error.what
+    return _problems[key]
+
+
+_problems: dict[tuple[Path, str, str], Message] = {}
 
 
 def load_encoder(spec: ModelSpec, weights_dir: Path, device: torch.device, dtype: torch.dtype) -> Encoder:
@@ -121,8 +149,7 @@ def sha256_of(path: Path, cache_file: Path | None = None) -> str:
 
     A cache file that cannot be read or written (a read-only folder) costs time only.
     """
-    stat = path.stat()
-    key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+    key = f"{path.resolve()}|{_state_of(path)}"
     with _hash_lock:
         if key in _hashes:
             return _hashes[key]
@@ -137,6 +164,12 @@ def sha256_of(path: Path, cache_file: Path | None = None) -> str:
 
 _hashes: dict[str, str] = {}
 _hash_lock = threading.Lock()
+
+
+def _state_of(path: Path) -> str:
+    """Size and time of change of a file: what is remembered of it holds as long as both stay."""
+    stat = path.stat()
+    return f"{stat.st_size}|{stat.st_mtime_ns}"
 
 
 def _hash(path: Path) -> str:

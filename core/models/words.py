@@ -82,6 +82,8 @@ class Says(Vocabulary, package="models"):
     missing_keys = Template("{count} missing ({names})", "缺少 {count} 项（{names}）")
     unexpected_keys = Template("{count} unexpected ({names})", "多出 {count} 项（{names}）")
     misshapen_keys = Template("{count} other shape ({names})", "{count} 项形状不同（{names}）")
+    mistyped_keys = Template("{count} other type ({names})", "{count} 项类型不同（{names}）")
+    other_type = Template("{name} {found} instead of floats", "{name} {found} 应为浮点数")
     other_shape = Template("{name} {found} instead of {wanted}", "{name} {found} 应为 {wanted}")
     check_weights = Template(
         "Check that the file belongs to this model; fetch it again if it does.",

@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from core.cli import docs
 from core.cli.models import app
 from core.errors import InputError, WeightsInvalid, WeightsMissing
 from core.models import catalogue
+from core.models.spec import HUB_FILES
 from core.settings import REPO_DIR
 from tests.tiny_models import TINY, write_custom
 
@@ -38,6 +41,14 @@ def test_the_list_as_json_has_every_fact(tmp_path: Path) -> None:
     assert rows["open_clip_vit_l14_laion2b"]["preprocessing"]["mean"] == [0.5, 0.5, 0.5]
     assert rows["resnet50"]["path"] is None and rows["resnet50"]["command"].endswith("fetch resnet50")
     assert rows["efficientnet_lite0"]["command"] is None and rows["efficientnet_lite0"]["path"].endswith(".pth")
+
+
+def test_a_checkpoint_that_does_not_load_stands_in_the_list_with_its_reason(tmp_path: Path) -> None:
+    save_file({"module.visual.proj": torch.zeros(2)}, write_custom(tmp_path, "mine", TINY) / HUB_FILES[0])
+    place = ["--weights_dir", str(tmp_path)]
+    assert "cannot be used: The weight file does not fit" in runner.invoke(app, ["list", *place]).stdout
+    rows = {row["id"]: row for row in json.loads(runner.invoke(app, ["list", "--json", *place]).stdout)}
+    assert "1 unexpected (module.visual.proj)" in rows["custom_mine"]["problem"]
 
 
 def test_check_loads_encodes_and_says_what_the_model_is(tmp_path: Path) -> None:

@@ -29,9 +29,10 @@ def model_rows(settings: Settings, language: Language) -> list[dict[str, Any]]:
     """Every model of the catalogue and of `weights/custom/` as the table shows it: those here first, else in
     catalogue order."""
     from core.models.catalogue import specs
-    from core.models.weights import fetch_command, locate
+    from core.models.weights import fetch_command, locate, problem_of
 
     def row(spec: ModelSpec) -> dict[str, Any]:
+        problem = problem_of(spec, settings.weights_dir)
         return {
             "id": spec.id,
             "family": say(language, "picker_custom") if spec.custom else FAMILY_NAMES[spec.family],
@@ -39,10 +40,10 @@ def model_rows(settings: Settings, language: Language) -> list[dict[str, Any]]:
             "input": spec.input_px,
             "params": _millions(spec.params_m),
             "size": size_text(spec.file_bytes) if spec.file_bytes else "",
-            "here": not spec.problem and locate(spec, settings.weights_dir) is not None,
+            "here": not problem and locate(spec, settings.weights_dir) is not None,
             "text": spec.has_text,
-            "command": "" if spec.problem else fetch_command(spec).said(language),
-            "advice": (spec.problem or spec.advice).said(language),
+            "command": "" if problem else fetch_command(spec).said(language),
+            "advice": (problem or spec.advice).said(language),
         }
 
     rows = [row(spec) for spec in specs(settings.weights_dir)]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
+from core.models.spec import HUB_FILES
 from core.settings import Settings
 from webapp.kit import uploads
 from webapp.kit.model_picker import MAX_PICKED, ModelPicker, model_rows, picker_value
@@ -150,6 +151,18 @@ def test_models_that_are_here_come_first_and_the_others_say_how_to_fetch_them(tm
     missing = next(row for row in rows if row["id"] == "openai_clip_vit_b32")
     assert missing["command"].endswith("openai_clip_vit_b32")
     assert (missing["dim"], missing["input"], missing["family"]) == (512, 224, "OpenAI CLIP")
+
+
+def test_a_checkpoint_that_does_not_load_cannot_be_picked_and_says_why(tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    from tests.tiny_models import TINY, write_custom
+
+    save_file({"module.visual.proj": torch.zeros(2)}, write_custom(tmp_path, "mine", TINY) / HUB_FILES[0])
+    row = next(row for row in model_rows(Settings(weights_dir=tmp_path), "zh") if row["id"] == "custom_mine")
+    assert (row["here"], row["command"]) == (False, "") and "module.visual.proj" in row["advice"]
+    assert "多出 1 项" in row["advice"]
 
 
 def test_a_new_visitor_has_one_model_picked_that_can_run(tmp_path):
