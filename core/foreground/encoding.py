@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import Unsupported, stop_if_set
 from ..images.crops import crop, expand, middle
+from ..models.identity import identity_key
 from ..types import Notice, Progress
 from ..words import Common
 from .components import Component
@@ -191,10 +192,4 @@ def require_text(encoder: Encoder) -> None:
 
 
 def encoder_key(encoder: Encoder) -> tuple[Hashable, ...]:
-    return (
-        encoder.weights_sha256,
-        encoder.spec.architecture,
-        str(encoder.dtype),
-        encoder.device.type,
-        encoder.spec.preprocessing,
-    )
+    return identity_key(encoder), str(encoder.dtype), encoder.device.type

@@ -37,6 +37,8 @@ from ..words import Common
 from .formats import damaged, open_header
 from .words import Says
 
+ALPHA = "white"  # what shines through where a picture is transparent; part of a vector's identity
+
 
 @dataclass(frozen=True)
 class ImageHeader:

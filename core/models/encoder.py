@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,6 +59,16 @@ class Encoder(ABC):
     def dim(self) -> int:
         """Width of the image embedding as the loaded model reports it."""
         raise NotImplementedError
+
+    @property
+    def switches(self) -> dict[str, Any]:
+        """The architecture's whole configuration as plain JSON values; empty where its name says everything."""
+        return {}
+
+    @property
+    def tokenizer(self) -> dict[str, Any] | None:
+        """What turns captions into tokens, as plain JSON values; None without a text tower."""
+        return None
 
     @property
     def logit_scale(self) -> float:

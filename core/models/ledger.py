@@ -16,7 +16,7 @@ What holds whenever the manager's lock is free, for every device:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 
 
 class Key(NamedTuple):
-    """What makes two loaded models different. `file_state` changes when another file takes the weights' place."""
+    """What makes two loaded models different. `made_from` changes with the model's entry, its weight file, and the
+    configuration beside it."""
 
     model_id: str
     device: str
     dtype: str
-    file_state: tuple[int, int] | None
+    made_from: Hashable
 
 
 @dataclass(eq=False)

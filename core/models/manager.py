@@ -21,7 +21,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -373,18 +373,18 @@ class ModelManager:
     ) -> Request:
         torch_dtype = pick_dtype(dtype, device)
         specs = [self.find(model_id) for model_id in model_ids]
-        keys = [Key(spec.id, str(device), dtype_name(torch_dtype), self._file_state(spec)) for spec in specs]
+        keys = [Key(spec.id, str(device), dtype_name(torch_dtype), self._made_from(spec)) for spec in specs]
         job = cancel if cancel is not None else threading.get_ident()
         return Request(job, device, torch_dtype, keys, dict(zip(keys, specs, strict=True)))
 
-    def _file_state(self, spec: ModelSpec) -> tuple[int, int] | None:
-        """(mtime_ns, bytes) of the weight file: a file that was replaced is another model. None where there is none."""
+    def _made_from(self, spec: ModelSpec) -> Hashable:
+        """What a model is made of now: where its entry or one of its files says something else, it is another model."""
         path = weights.locate(spec, self.settings.weights_dir) if self._from_files else None
         try:
-            stat = path.stat() if path is not None else None
+            files = weights.state_of_files(spec, path) if path is not None else ""
         except OSError:  # gone since: loading it will say so
-            stat = None
-        return None if stat is None else (stat.st_mtime_ns, stat.st_size)
+            files = ""
+        return spec.architecture, spec.preprocessing, spec.has_text, files
 
     def _lease_of(self, request: Request, key: Key, notices: list[Notice]) -> Lease:
         entry = request.entries[key]

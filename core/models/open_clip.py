@@ -10,6 +10,7 @@ after the longest caption of a batch is not computed: the same numbers at a frac
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from typing import Any
 import open_clip
 import torch
 from open_clip.model import convert_to_custom_text_state_dict
+from open_clip.tokenizer import default_bpe
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from open_clip.transformer import text_global_pool
 from torchvision.transforms import Compose
@@ -51,7 +53,7 @@ def load(spec: ModelSpec, path: Path, device: torch.device, dtype: torch.dtype, 
     )
     # from the file, not from the module: sixteen bits would make 99 of 100
     scale = min(math.exp(float(state["logit_scale"])), MAX_LOGIT_SCALE)
-    return OpenClipEncoder(spec, module, device, dtype, weights_sha256, config["text_cfg"], scale)
+    return OpenClipEncoder(spec, module, device, dtype, weights_sha256, config, scale)
 
 
 def check(spec: ModelSpec, path: Path) -> None:
@@ -112,12 +114,24 @@ class OpenClipEncoder(ModuleEncoder):
         device: torch.device,
         dtype: torch.dtype,
         weights_sha256: str,
-        text_config: dict[str, Any],
+        config: dict[str, Any],
         logit_scale: float,
     ) -> None:
         super().__init__(spec, module, device, dtype, weights_sha256, reference_transform(spec.preprocessing))
-        self._text_config = text_config
+        self._config = config
+        self._text_config: dict[str, Any] = config["text_cfg"]
         self._logit_scale = logit_scale
+
+    @property
+    def switches(self) -> dict[str, Any]:
+        return self._config
+
+    @property
+    def tokenizer(self) -> dict[str, Any] | None:
+        if not self.spec.has_text:
+            return None
+        settings = self._text_config.get("tokenizer_kwargs") or {}
+        return {"vocabulary_sha256": _vocabulary_sha256(), "context_length": self.context_length, **settings}
 
     @property
     def logit_scale(self) -> float:
@@ -217,6 +231,11 @@ class OpenClipEncoder(ModuleEncoder):
 def _tokenizer(settings: str) -> open_clip.SimpleTokenizer:
     """open_clip's tokenizer, made once for all models: its vocabulary takes a fifth of a second to unpack."""
     return open_clip.SimpleTokenizer(**json.loads(settings))
+
+
+@lru_cache(maxsize=1)
+def _vocabulary_sha256() -> str:
+    return hashlib.sha256(Path(default_bpe()).read_bytes()).hexdigest()
 
 
 def _lengths(tokens_KT: torch.Tensor) -> torch.Tensor:

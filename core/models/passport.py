@@ -1,14 +1,14 @@
 """The passport of stored vectors: what made them, precisely enough to tell whether others may be compared with them.
 
-A difference in model, weights, preprocessing or normalisation refuses; another library version, dtype or device only
-warns, and then the canaries decide: a few synthetic images whose vectors are stored with the file and computed again.
+A difference in identity (`identity`) or normalisation refuses; another library version, dtype or device only warns,
+and then the canaries decide: a few synthetic images whose vectors are stored with the file and computed again.
 No torch at import.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from ..messages import Message, english
 from .encoder import Encoder
+from .identity import identity
 from .words import Says
 
 if TYPE_CHECKING:
@@ -57,15 +58,15 @@ class Comparison:
 def model_passport(encoder: Encoder) -> dict[str, Any]:
     """What one encoder is, as plain JSON values."""
     spec = encoder.spec
-    image = {**asdict(spec.preprocessing), "mode": "reference" if _dtype(encoder) == "float32" else "fast"}
+    parts = identity(encoder)
+    mode = "reference" if _dtype(encoder) == "float32" else "fast"
     return {
         "model_id": spec.id,
-        "architecture": spec.architecture,
-        "weights_sha256": encoder.weights_sha256,
+        **parts,
         "dim": encoder.dim,
         "dtype": _dtype(encoder),
         "device": encoder.device.type,
-        "preprocessing": {**image, "mean": list(spec.preprocessing.mean), "std": list(spec.preprocessing.std)},
+        "preprocessing": {**parts["preprocessing"], "mode": mode},
         "libraries": _versions((*_SHARED_LIBRARIES, *_FAMILY_LIBRARIES[spec.family])),
     }
 
@@ -173,6 +174,7 @@ def _compare_member(
             refused.append(
                 Says.preprocessing_changed(model=name, key=key, before=image_before.get(key), now=image_now.get(key))
             )
+    _compare_parts(before, now, refused, warnings)
     # the mode follows the dtype, and both move vectors by less than a cosine of 0.01
     for says, was, is_now in (
         (Says.dtype_changed, before.get("dtype"), now.get("dtype")),
@@ -186,6 +188,35 @@ def _compare_member(
         was, is_now = versions_before.get(library), versions_now.get(library)
         if was != is_now:
             warnings.append(Says.library_changed(model=name, library=library, before=was, now=is_now))
+
+
+def _compare_parts(
+    before: Mapping[str, Any], now: Mapping[str, Any], refused: list[Message], warnings: list[Message]
+) -> None:
+    """The parts of an identity that files of version 0.1 lack."""
+    name = now.get("model_id")
+    for part in ("switches", "tokenizer", "alpha"):
+        if part not in before:
+            warnings.append(Says.not_recorded(model=name, part=part))
+            continue
+        was_part, is_part = _flat(before[part], part), _flat(now.get(part), part)
+        for key in sorted({*was_part, *is_part}):
+            if was_part.get(key) != is_part.get(key):
+                refused.append(
+                    Says.part_changed(
+                        model=name, part=key, before=_short(was_part.get(key)), now=_short(is_part.get(key))
+                    )
+                )
+
+
+def _flat(value: Any, name: str) -> dict[str, Any]:
+    """The leaves of nested mappings, by the names that lead to them: `switches.vision_cfg.layers`."""
+    if not isinstance(value, Mapping) or not value:
+        return {name: value}
+    leaves: dict[str, Any] = {}
+    for key, part in value.items():
+        leaves |= _flat(part, f"{name}.{key}")
+    return leaves
 
 
 def _compare_canaries(

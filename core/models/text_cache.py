@@ -1,4 +1,4 @@
-"""Text embeddings, remembered: a caption costs the text tower once per weights and dtype."""
+"""Text embeddings, remembered: a caption costs the text tower once per model and dtype."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..types import Notice
 from .encoder import Encoder
+from .identity import identity_key
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,11 @@ class _Entry:
     notices: tuple[Notice, ...]
 
 
-_Key = tuple[str, str, str, str, str]
+_Key = tuple[str, str, str, str]
 
 
 class TextCache:
-    """Embeddings by (weights, architecture, dtype, device type, text), the least recently used forgotten first.
+    """Embeddings by (the model's identity, dtype, device type, text), the least recently used forgotten first.
 
     Safe to share between threads. Two threads that miss the same caption at once both encode it; the results agree.
 
@@ -43,9 +44,10 @@ class TextCache:
         Only captions not seen before reach the encoder, each once. Raises what `encoder.encode_texts` raises.
         """
         found: dict[str, _Entry] = {}
+        model = (identity_key(encoder), str(encoder.dtype), encoder.device.type)
         with self._lock:
             for text in texts:
-                key = _key(encoder, text)
+                key = (*model, text)
                 if key in self._entries:
                     self._entries.move_to_end(key)
                     found[text] = self._entries[key]
@@ -59,7 +61,7 @@ class TextCache:
                 vector_D = row_D.copy()  # a row of its own, so that forgetting it frees it
                 vector_D.setflags(write=False)
                 found[text] = _Entry(vector_D, tuple(notice for notice in notices if notice.subject == text))
-            self._remember({_key(encoder, text): found[text] for text in missing})
+            self._remember({(*model, text): found[text] for text in missing})
         ordered = [notice for text in dict.fromkeys(texts) for notice in found[text].notices]
         return np.stack([found[text].vector_D for text in texts]), ordered
 
@@ -86,13 +88,3 @@ class TextCache:
             while self._bytes > self._max_bytes:
                 _, forgotten = self._entries.popitem(last=False)
                 self._bytes -= forgotten.vector_D.nbytes
-
-
-def _key(encoder: Encoder, text: str) -> _Key:
-    return (
-        encoder.weights_sha256,
-        encoder.spec.architecture,
-        str(encoder.dtype),
-        encoder.device.type,
-        text,
-    )

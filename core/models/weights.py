@@ -66,13 +66,13 @@ def is_here(spec: ModelSpec, weights_dir: Path) -> bool:
 def problem_of(spec: ModelSpec, weights_dir: Path) -> Message:
     """Why a model whose files are here would not load; empty where it would, or where there are none.
 
-    A custom checkpoint is held against its architecture, once for each state of its two files: nobody vouches for it,
+    A custom checkpoint is held against its architecture, once for each state of its files: nobody vouches for it,
     and it must not stand in the list as one that can be chosen when it cannot. That imports torch.
     """
     path = locate(spec, weights_dir)
     if spec.problem or not spec.custom or path is None:
         return spec.problem
-    key = (path, *(_state_of(file) for file in (path, path.parent / OPEN_CLIP_CONFIG)))
+    key = (path, state_of_files(spec, path))
     if key not in _problems:
         try:
             family_module(spec).check(spec, path)
@@ -84,7 +84,17 @@ def problem_of(spec: ModelSpec, weights_dir: Path) -> Message:
     return _problems[key]
 
 
-_problems: dict[tuple[Path, str, str], Message] = {}
+_problems: dict[tuple[Path, str], Message] = {}
+
+
+def state_of_files(spec: ModelSpec, path: Path) -> str:
+    """Changes when another weight file takes this one's place, or the configuration beside it says something else.
+
+    Raises `OSError` where one of them is gone.
+    """
+    if spec.architecture != OPEN_CLIP_CONFIG:
+        return _state_of(path)
+    return f"{_state_of(path)}|{hashlib.sha256((path.parent / OPEN_CLIP_CONFIG).read_bytes()).hexdigest()}"
 
 
 def load_encoder(spec: ModelSpec, weights_dir: Path, device: torch.device, dtype: torch.dtype) -> Encoder:

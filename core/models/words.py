@@ -208,6 +208,11 @@ class Says(Vocabulary, package="models"):
     preprocessing_changed = Template(
         "{model}: preprocessing {key} was {before}, now {now}", "{model}：预处理的 {key} 原为 {before}，现为 {now}"
     )
+    part_changed = Template("{model}: {part} was {before}, now {now}", "{model}：{part} 原为 {before}，现为 {now}")
+    not_recorded = Template(
+        "{model}: {part} not recorded, the file is of version 0.1",
+        "{model}：未记录 {part}，文件由 0.1 版写出",
+    )
     dtype_changed = Template("{model}: dtype was {before}, now {now}", "{model}：数据类型原为 {before}，现为 {now}")
     mode_changed = Template(
         "{model}: preprocessing mode was {before}, now {now}", "{model}：预处理方式原为 {before}，现为 {now}"

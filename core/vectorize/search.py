@@ -88,7 +88,8 @@ def by_text(
     device: str = "auto",
     cancel: threading.Event | None = None,
 ) -> tuple[list[list[Hit]], list[Notice]]:
-    """For each text the `k` rows nearest to it, and a notice for each text that was too long for the model.
+    """For each text the `k` rows nearest to it; notices of what the table's passport leaves open, and of texts that
+    were too long for the model.
 
     Words and images share a space inside one model only. So one member with a text tower is asked, and only its span of
     the vectors: the only such member, or the one named by `model_id`.
@@ -103,10 +104,11 @@ def by_text(
 
     member = _text_member(table, manager, model_id)
     with manager.lease(member.model_id, device, dtype_here(member, manager, device), cancel) as lease:
-        check_member(table, member, model_passport(lease.encoder))
-        features_KD, notices = manager.text_cache.encode(lease.encoder, list(texts))
+        warnings = check_member(table, member, model_passport(lease.encoder))
+        features_KD, cut = manager.text_cache.encode(lease.encoder, list(texts))
     vectors_ND = member_vectors(table, member.model_id)
-    return [_ranked(query_D, vectors_ND, table, k) for query_D in features_KD], notices
+    hits = [_ranked(query_D, vectors_ND, table, k) for query_D in features_KD]
+    return hits, [*(Notice("passport", warning) for warning in warnings), *cut]
 
 
 def text_members(table: VectorTable, manager: ModelManager) -> list[Member]:

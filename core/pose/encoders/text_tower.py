@@ -89,9 +89,7 @@ def random_tower(spec: ModelSpec, weights_dir: Path, device: torch.device, seed:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = family.build(config).to(device).eval().requires_grad_(False)
-    encoder = family.OpenClipEncoder(
-        spec, module, device, torch.float32, f"random, seed {seed}", config["text_cfg"], 1.0
-    )
+    encoder = family.OpenClipEncoder(spec, module, device, torch.float32, f"random, seed {seed}", config, 1.0)
     return TextTower(spec, weights_dir, device, encoder)
 
 
