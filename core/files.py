@@ -23,16 +23,19 @@ BOM = "\ufeff"
 
 
 @contextmanager
-def replacing(*targets: Path) -> Iterator[tuple[Path, ...]]:
+def replacing(*targets: Path, drafts_in: Path | None = None) -> Iterator[tuple[Path, ...]]:
     """Drafts beside the targets, for files or folders; after the block, and only if it succeeded, they take the
     targets' names. Whoever reads meanwhile sees the old one. Drafts of a block that failed are removed.
+
+    Args:
+        drafts_in: a folder for the drafts, on the targets' disk, which the caller clears: a kill leaves them there.
 
     Raises:
         OSError: the disk refuses.
     """
     mark = uuid.uuid4().hex[:12]
     # The end of the name, which holds the suffix: a name of 80 Chinese characters has no room for more.
-    drafts = tuple(target.with_name(f".tmp-{mark}-{target.name[-40:]}") for target in targets)
+    drafts = tuple((drafts_in or target.parent) / f".tmp-{mark}-{target.name[-40:]}" for target in targets)
     try:
         yield drafts
         for draft, target in zip(drafts, targets, strict=True):

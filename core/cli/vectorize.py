@@ -21,7 +21,7 @@ from ..types import Progress, VectorizeRequest, VectorTable
 from ..vectorize import store
 from ..vectorize.ensemble import check_request
 from ..vectorize.report import one_line, report, report_text
-from ..vectorize.resume import discard, journal_folder
+from ..vectorize.resume import alone_at, discard
 from ..words import Common
 from .options import Device, WeightsDir
 from .words import Says
@@ -48,6 +48,9 @@ def vectorize(
     dtype: Annotated[str, typer.Option("--dtype", help="auto, fp32 (the reference), bf16, fp16.")] = "auto",
     normalize: Annotated[bool, typer.Option("--normalize", help="L2-normalise each model's part.")] = False,
     recursive: Annotated[bool, typer.Option("--recursive", help="Folders inside the folder too.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace also an output that this project did not write.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Turn an image, or a folder of images, into vectors.
@@ -55,7 +58,7 @@ def vectorize(
     A run with --output that was killed goes on where it stopped when it is started again.
     """
     if output is not None:
-        store.check_output(output)
+        store.check_output(output, overwrite=overwrite)
     if dtype not in _DTYPES:
         raise InputError(Common.unknown_dtype(name=dtype), next_step=Common.choose_one(names=", ".join(_DTYPES)))
     found = find(image_path, recursive)
@@ -67,11 +70,16 @@ def vectorize(
         )
     request = VectorizeRequest(_chosen(models, weights_dir), batch_size, device, dtype, normalize)
     check_request(request)
-    table = _run(found, request, Settings(weights_dir=weights_dir, device=device, dtype=dtype), output)
-    if output is not None:
-        if table.ids:
-            _say(f"Written: {', '.join(str(path) for path in store.write(table, output))}")
-        discard(journal_folder(output))
+    settings = Settings(weights_dir=weights_dir, device=device, dtype=dtype)
+    if output is None:
+        table = _run(found, request, settings, None)
+    else:
+        with alone_at(output) as folder:
+            table = _run(found, request, settings, folder)
+            if table.ids:
+                written = store.write(table, output, overwrite=overwrite, drafts_in=folder)
+                _say(f"Written: {', '.join(str(path) for path in written)}")
+            discard(folder)
     print(json.dumps(report(table), ensure_ascii=False, indent=1) if as_json else report_text(table))
     if not table.ids:
         raise WorkbenchError(Says.no_image_usable(), where=str(image_path))
@@ -100,7 +108,7 @@ def _chosen(models: str | None, weights_dir: Path) -> tuple[str, ...]:
     return chosen
 
 
-def _run(found: Found, request: VectorizeRequest, settings: Settings, output: Path | None) -> VectorTable:
+def _run(found: Found, request: VectorizeRequest, settings: Settings, journal_folder: Path | None) -> VectorTable:
     from ..models.manager import ModelManager
     from ..vectorize.pipeline import vectorize as run
 
@@ -112,12 +120,12 @@ def _run(found: Found, request: VectorizeRequest, settings: Settings, output: Pa
         limits=settings.limits,
         rejects=found.rejects,
         notices=found.notices,
-        journal_folder=journal_folder(output) if output is not None else None,
+        journal_folder=journal_folder,
     )
     try:
         return _shown(items, len(found.sources))
     except KeyboardInterrupt:
-        if output is not None:
+        if journal_folder is not None:
             _say("Stopped. The same command goes on from here.")
         raise
     finally:

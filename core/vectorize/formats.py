@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -42,13 +43,15 @@ FOREIGN = Stored([], np.empty((0, 0), np.float32), None, {})
 
 
 class Format(NamedTuple):
-    """How one suffix is written and read; reading may raise whatever its library does.
+    """How one suffix is written and read; reading may raise whatever its library does. `is_ours` looks for the JSON
+    texts alone, and may raise too.
 
     `with_json`: it holds vectors alone, and all else stands in `NAME.SUFFIX.json` beside it.
     """
 
     write: Callable[[VectorTable, Path], None]
     read: Callable[[Path], Stored]
+    is_ours: Callable[[Path], bool]
     with_json: bool = False
 
 
@@ -124,6 +127,11 @@ def write_json(table: VectorTable, place: Path) -> None:
     place.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
+def _is_our_json(path: Path) -> bool:
+    """Whether the file beside `path` is; vectors without it are not this project's."""
+    return bool(_read_json(path)[2])
+
+
 def _read_json(path: Path) -> tuple[list[str], np.ndarray | None, dict[str, str]]:
     place = json_beside(path)
     if not place.exists():
@@ -142,8 +150,14 @@ def _write_npz(table: VectorTable, place: Path) -> None:
     arrays: dict[str, Any] = {"ids": np.array(table.ids, dtype=np.str_), "vectors": table.vectors_ND}
     if table.ms_N is not None:
         arrays["ms"] = table.ms_N
-    with place.open("wb") as file:  # a name would get another `.npz`
-        np.savez(file, **arrays, **{name: np.array(text) for name, text in texts_of(table).items()})
+    arrays |= {name: np.array(text) for name, text in texts_of(table).items()}
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(name + ".npy")
+            if name == "ids":  # each takes the room of the longest, four bytes a character, nearly all of them zeros
+                member.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(member, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def _read_npz(path: Path) -> Stored:
@@ -152,6 +166,11 @@ def _read_npz(path: Path) -> Stored:
         if not texts:
             return FOREIGN
         return Stored(arrays["ids"].tolist(), arrays["vectors"], arrays.get("ms"), texts)
+
+
+def _is_our_npz(path: Path) -> bool:
+    with np.load(path, allow_pickle=False) as arrays:
+        return set(TEXTS) <= set(arrays.files)
 
 
 # ---- .parquet and .lance: Arrow with columns `id`, `vector` (fixed-size list of float32), `ms`; texts as metadata ----
@@ -197,6 +216,20 @@ def _read_parquet(path: Path) -> Stored:
         return _from_arrow(file.read())
 
 
+def _is_our_parquet(path: Path) -> bool:
+    import pyarrow.parquet as pq
+
+    return _has_texts(pq.read_schema(path).metadata)
+
+
+def _has_texts(metadata: Mapping[bytes, bytes] | None) -> bool:
+    return all(name.encode() in (metadata or {}) for name in TEXTS)
+
+
+LANCE = frozenset({"data", "_versions", "_transactions", "_indices", "_deletions", "_refs", "_latest.manifest"})
+"""What may lie in the folder of a LanceDB table."""
+
+
 def _write_lance(table: VectorTable, place: Path) -> None:
     """A folder, and a LanceDB table: `lancedb.connect(parent).open_table(stem)`."""
     import lancedb
@@ -214,6 +247,12 @@ def _read_lance(path: Path) -> Stored:
     import lancedb
 
     return _from_arrow(lancedb.connect(path.parent).open_table(path.stem).to_arrow())
+
+
+def _is_our_lance(path: Path) -> bool:
+    import lancedb
+
+    return _has_texts(lancedb.connect(path.parent).open_table(path.stem).schema.metadata)
 
 
 # ---- .safetensors: tensors `vectors`, `ms`, and `ids` (UTF-8, a zero byte between two); texts as metadata ----
@@ -242,6 +281,13 @@ def _read_safetensors(path: Path) -> Stored:
         joined = file.get_tensor("ids").tobytes().decode()
         ms_N = file.get_tensor("ms") if "ms" in file.keys() else None  # noqa: SIM118 - not a mapping
     return Stored(joined.split("\0") if len(vectors_ND) else [], vectors_ND, ms_N, texts)
+
+
+def _is_our_safetensors(path: Path) -> bool:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        return set(TEXTS) <= set(file.metadata() or {})
 
 
 # ---- .npy: `vectors` ----
@@ -290,11 +336,11 @@ def _read_csv(path: Path) -> Stored:
 
 
 FORMATS: dict[str, Format] = {
-    ".npz": Format(_write_npz, _read_npz),
-    ".npy": Format(_write_npy, _read_npy, with_json=True),
-    ".parquet": Format(_write_parquet, _read_parquet),
-    ".safetensors": Format(_write_safetensors, _read_safetensors),
-    ".csv": Format(_write_csv, _read_csv, with_json=True),
-    ".lance": Format(_write_lance, _read_lance),
+    ".npz": Format(_write_npz, _read_npz, _is_our_npz),
+    ".npy": Format(_write_npy, _read_npy, _is_our_json, with_json=True),
+    ".parquet": Format(_write_parquet, _read_parquet, _is_our_parquet),
+    ".safetensors": Format(_write_safetensors, _read_safetensors, _is_our_safetensors),
+    ".csv": Format(_write_csv, _read_csv, _is_our_json, with_json=True),
+    ".lance": Format(_write_lance, _read_lance, _is_our_lance),
 }
 """By suffix, in the order in which they are offered."""

@@ -92,6 +92,9 @@ class Job:
             with ExitStack() as stack:
                 if self._journal_folder is not None:
                     self._journal = stack.enter_context(Journal(self._journal_folder))
+                    if self._journal.set_aside is not None:
+                        told = Says.journal_set_aside(path=self._journal.set_aside)
+                        self._note([Notice("journal_damaged", told)])
                 self._run_passes()
             self.table = self._result()
         except BaseException as error:

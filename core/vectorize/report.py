@@ -6,6 +6,8 @@ from typing import Any
 
 from ..types import VectorTable
 
+REJECTS_SHOWN = 20  # to a person; a folder of 20,000 would bury the rest of the report
+
 
 def report(table: VectorTable, row: int = 0) -> dict[str, Any]:
     """The report as plain JSON values.
@@ -76,7 +78,10 @@ def report_text(table: VectorTable, row: int = 0) -> str:
         ]
     if rejects:
         lines += ["", f"Rejects ({len(rejects)})"]
-        lines += [f"  {one_line(part['id'])}: {one_line(part['reason'])} [{part['code']}]" for part in rejects]
+        shown = rejects[:REJECTS_SHOWN]
+        lines += [f"  {one_line(part['id'])}: {one_line(part['reason'])} [{part['code']}]" for part in shown]
+        if len(rejects) > len(shown):
+            lines.append(f"  … and {len(rejects) - len(shown)} more; --json names all")
     if notices:
         lines += ["", "Notices", *(f"  {one_line(part['text'])}" for part in notices)]
     return "\n".join(lines)

@@ -1,9 +1,10 @@
 """The journal of a long run: what was computed before a kill is not computed again.
 
 Beside the output `F` lies the folder `F.partial/` with one file, `rows.log`, to which each batch is appended and synced
-to disk. A frame holds which file each row came from (path, size, time of change), which members were computed (by the
-hash of their passports: weights, preprocessing, dtype, library versions) and the raw features. A frame that a kill
-tore is cut off; rows of files or models that changed since are not used. When the output stands, the folder goes.
+to disk; the output's drafts lie there too until they are whole. A frame holds which file each row came from (path,
+size, time of change), which members were computed (by the hash of their passports: identity, dtype, library versions)
+and the raw features. A frame that a kill tore is cut off; a log with a bad frame is set aside, and what stands before
+it is used; rows of files or models that changed since are not used. When the output stands, the folder goes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,9 @@ from ..files import only_one
 from ..messages import reason_of
 from ..types import ImageSource
 from .words import Says
+
+ROWS = "rows.log"
+OUTPUT = "output"  # its lock, `output.lock`, is held by whoever writes the output
 
 _MAGIC = b"ROWS"
 _FRAME = struct.Struct("<4sII")  # magic, length of the body, crc32 of the body
@@ -81,12 +85,16 @@ class Journal:
     """An open journal, locked against a second run into the same output. Thread-safe; a context manager.
 
     Raises `StoreError` when the folder cannot be made, or another run holds it.
+
+    Attributes:
+        set_aside: where the whole log was copied because one of its frames is bad; None where all were good.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.set_aside: Path | None = None
         self._lock = threading.Lock()
-        rows = folder / "rows.log"
+        rows = folder / ROWS
         self._alone = ExitStack()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +106,7 @@ class Journal:
         if not alone:
             self._file.close()
             raise StoreError(Says.output_in_use(), where=str(folder), next_step=Says.wait_or_choose_output())
-        self._cut_torn_end()
+        self._keep_good_frames()
 
     def __enter__(self) -> Journal:
         return self
@@ -145,25 +153,41 @@ class Journal:
         empty = self._file.seek(0, os.SEEK_END) == 0
         self._file.close()
         if empty:
-            discard(self.folder)
+            (self.folder / ROWS).unlink(missing_ok=True)
         self._alone.close()
+        if empty:
+            _remove_if_empty(self.folder)  # not where somebody else's lock or draft lies in it
 
     def _bodies(self) -> Iterator[bytes]:
-        """Bodies of whole frames from here on; ends before the first that is not whole."""
+        """Bodies of whole frames from here on; ends at a torn one. Raises `ValueError` at a bad one."""
         while True:
             frame = self._file.read(_FRAME.size)
             if len(frame) < _FRAME.size:
                 return
             magic, length, checksum = _FRAME.unpack(frame)
             body = self._file.read(length) if magic == _MAGIC else b""
-            if magic != _MAGIC or len(body) < length or zlib.crc32(body) != checksum:
-                return
+            if magic == _MAGIC and len(body) < length and _MAGIC not in body:
+                return  # the last one, which a kill tore; with another frame inside it is the length that is wrong
+            if magic != _MAGIC or zlib.crc32(body) != checksum:
+                raise ValueError("a bad frame")
             yield body
 
-    def _cut_torn_end(self) -> None:
+    def _keep_good_frames(self) -> None:
+        good_bytes = 0
         self._file.seek(0)
-        whole_bytes = sum(_FRAME.size + len(body) for body in self._bodies())
-        self._file.truncate(whole_bytes)
+        try:
+            for body in self._bodies():
+                _unpacked(body)
+                good_bytes += _FRAME.size + len(body)
+        except (ValueError, KeyError, TypeError, struct.error):
+            self.set_aside = self.folder.with_name(self.folder.name + ".damaged")
+            try:
+                shutil.copyfile(self.folder / ROWS, self.set_aside)
+            except OSError as error:
+                self._file.close()
+                self._alone.close()
+                raise StoreError(Says.journal_not_written(error=reason_of(error)), where=str(self.set_aside)) from error
+        self._file.truncate(good_bytes)
 
 
 def journal_folder(output: Path) -> Path:
@@ -171,9 +195,46 @@ def journal_folder(output: Path) -> Path:
     return output.with_name(output.name + ".partial")
 
 
+@contextmanager
+def alone_at(output: Path) -> Iterator[Path]:
+    """The journal folder of an output, for one run at a time: from its first image until the output stands.
+
+    Drafts that a kill left there are removed; a folder that is empty in the end is too. Raises `StoreError`.
+    """
+    folder = journal_folder(output)
+    with ExitStack() as stack:
+        stack.callback(_remove_if_empty, folder)  # last, after the lock that lies in it
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            alone = stack.enter_context(only_one(folder / OUTPUT, wait=False))
+        except OSError as error:
+            raise StoreError(Says.journal_not_opened(error=reason_of(error)), where=str(folder)) from error
+        if not alone:
+            raise StoreError(Says.output_in_use(), where=str(folder), next_step=Says.wait_or_choose_output())
+        for draft in folder.glob(".tmp-*"):
+            _remove(draft)
+        yield folder
+
+
 def discard(folder: Path) -> None:
-    """Removes a journal whose output stands. One that is not there is fine."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Removes a journal whose output stands; a lock that is held stays. One that is not there is fine."""
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.name != OUTPUT + ".lock":
+            _remove(entry)
+    _remove_if_empty(folder)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _unpacked(body: bytes) -> Block:

@@ -35,6 +35,23 @@ class Says(Vocabulary, package="vectorize"):
     use_smaller = Template("Use a smaller batch or a smaller model.", "请减小批大小，或选择较小的模型。")
     journal_not_opened = Template("The journal cannot be opened ({error}).", "无法打开进度日志（{error}）。")
     journal_not_written = Template("The journal cannot be written ({error}).", "无法写入进度日志（{error}）。")
+    journal_set_aside = Template(
+        "The journal of an earlier run is damaged: it was set aside as {path}, and what stands before the damage is "
+        "used.",
+        "上次运行的进度日志已损坏：已另存为 {path}，损坏处之前的内容仍沿用。",
+    )
+    not_ours = Template(
+        "There is something at this place that this project did not write; it is left as it is.",
+        "该位置已有并非本项目写出的内容，保持原样。",
+    )
+    strangers_inside = Template(
+        "The folder holds what is no part of the table ({names}), and is left as it is.",
+        "文件夹中有不属于该表的内容（{names}），保持原样。",
+    )
+    another_name_or_overwrite = Template(
+        "Choose another name, or move it away; `vectorize --overwrite` replaces it.",
+        "请换一个名称，或将其移走；`vectorize --overwrite` 会替换它。",
+    )
     output_in_use = Template("Another run is writing to the same output.", "另一次运行正在写入同一输出。")
     wait_or_choose_output = Template("Wait for it, or choose another --output.", "请等待其结束，或另选 --output。")
     none_reads_words = Template("None of the models has a text tower.", "所选模型都没有文本编码器。")

@@ -181,3 +181,26 @@ def test_the_real_command_keeps_stdout_for_the_report(photos, tmp_path):
     assert facts["dim"] == 1280 and facts["images"] == 5 and len(facts["rejects"]) == 2
     assert "Written" in done.stderr and "Traceback" not in done.stderr
     assert store.read(tmp_path / "v.csv").vectors_ND.shape == (5, 1280)
+
+
+def test_a_foreign_output_is_refused_before_any_work_and_replaced_when_asked(vectorize, photos, tmp_path, monkeypatch):
+    output = tmp_path / "notes.npz"
+    output.write_bytes(b"mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "_run", lambda *_: pytest.fail("work was done"))
+        status, _, err = vectorize("--image_path", photos, "--output", output)
+    assert status == 2 and "did not write" in err and "--overwrite" in err and output.read_bytes() == b"mine"
+    assert vectorize("--image_path", photos, "--output", output, "--overwrite")[0] == 0
+    assert len(store.read(output).ids) == 5
+    assert vectorize("--image_path", photos, "--output", output)[0] == 0, "one of ours is replaced unasked"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.npz", "photos"]
+
+
+def test_many_rejects_are_counted_the_first_named_and_all_in_the_json(vectorize, photos):
+    for number in range(30):
+        (photos / f"bad{number:02d}.png").write_bytes(b"")
+    _, out, _ = vectorize("--image_path", photos)
+    rejects = out[out.index("Rejects (") :].split("\n\n")[0].splitlines()
+    assert len(rejects) == 1 + 20 + 1 and rejects[0] == "Rejects (32)" and "12 more" in rejects[-1]
+    _, out, _ = vectorize("--image_path", photos, "--json")
+    assert len(json.loads(out)["rejects"]) == 32

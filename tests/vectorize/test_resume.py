@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from core.settings import Settings
 from core.types import ImageSource, VectorizeRequest
 from core.vectorize import store
 from core.vectorize.pipeline import vectorize, vectorize_all
-from core.vectorize.resume import Identity, Journal, discard, identity, journal_folder
+from core.vectorize.resume import Identity, Journal, alone_at, discard, identity, journal_folder
 from tests.vectorize.conftest import Fakes, photo
 
 # The command line, made slow enough that a kill hits it at work.
@@ -266,3 +267,71 @@ def test_identity_follows_path_size_and_time_of_change(tmp_path):
     assert identity(ImageSource("a", path=path)) != first
     assert identity(ImageSource("a", data=b"1234")) is None
     assert identity(ImageSource("a", path=tmp_path / "missing")) is None
+
+
+def test_a_damaged_journal_is_set_aside_with_a_notice(photos, tmp_path):
+    folder = tmp_path / "out.npz.partial"
+    table = vectorize_all(find(photos).sources, REQUEST, Fakes().manager(), journal_folder=folder)
+    assert not [notice for notice in table.notices if notice.code == "journal_damaged"]
+    log = folder / "rows.log"
+    broken = bytearray(log.read_bytes())
+    broken[4] ^= 0x80  # of the first frame's length: it would swallow all others
+    log.write_bytes(bytes(broken))
+    again = vectorize_all(find(photos).sources, REQUEST, Fakes().manager(), journal_folder=folder)
+    aside = tmp_path / "out.npz.partial.damaged"
+    assert aside.read_bytes() == broken
+    told = [notice.text for notice in again.notices if notice.code == "journal_damaged"]
+    assert len(told) == 1 and str(aside) in told[0]
+    np.testing.assert_array_equal(again.vectors_ND, table.vectors_ND)
+
+
+def test_a_frame_that_says_nothing_is_set_aside_too(tmp_path):
+    """Whole by its checksum, but not what this version writes: it ended in an error nobody had foreseen."""
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    body = b"\x02\0\0\0[]"
+    (folder / "rows.log").write_bytes(struct.pack("<4sII", b"ROWS", len(body), zlib.crc32(body)) + body)
+    with Journal(folder) as journal:
+        assert journal.set_aside == tmp_path / "journal.damaged" and list(journal.blocks()) == []
+
+
+def test_the_end_that_a_kill_tore_is_no_damage(tmp_path):
+    with Journal(tmp_path / "journal") as journal:
+        for number in range(2):
+            journal.append(
+                {"a": "key"}, [Identity("/a.png", 1, number)], np.ones(1, np.float32), {"a": np.ones((1, 4))}
+            )
+    log = tmp_path / "journal" / "rows.log"
+    log.write_bytes(log.read_bytes()[:-3])
+    with Journal(tmp_path / "journal") as journal:
+        assert journal.set_aside is None and len(list(journal.blocks())) == 1
+
+
+def test_a_run_that_ends_does_not_take_the_journal_of_one_that_goes_on(tmp_path):
+    """Two runs into one output: the first removed what the second had computed."""
+    output = tmp_path / "out.npz"
+    with alone_at(output) as folder:
+        (folder / "rows.log").write_bytes(b"")
+        with pytest.raises(StoreError, match="Another run"), alone_at(output):
+            pass
+        assert (folder / "rows.log").exists()
+        discard(folder)
+        with pytest.raises(StoreError, match="Another run"), alone_at(output):  # until it is really over
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_while_writing_leaves_nothing_beside_the_output(tmp_path):
+    output = tmp_path / "out.parquet"
+    script = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom core import files\n"
+        "from core.vectorize.resume import alone_at\n"
+        "output = Path(sys.argv[1])\n"
+        "with alone_at(output) as folder, files.replacing(output, drafts_in=folder) as (draft,):\n"
+        "    draft.write_bytes(b'half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(output)], check=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.parquet.partial"]
+    with alone_at(output) as folder:
+        assert not list(folder.glob(".tmp-*"))
+    assert list(tmp_path.iterdir()) == []

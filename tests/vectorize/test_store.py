@@ -187,7 +187,7 @@ def test_a_cut_file_is_a_store_error(tmp_path, suffix, part):
 def test_changed_bytes_are_noticed_or_change_nothing(tmp_path, data, suffix):
     """Never other ids or vectors than were written, and never another exception."""
     path = tmp_path / f"v{suffix}"
-    store.write(table_of(), path)
+    store.write(table_of(), path, overwrite=True)  # the one before was damaged
     broken = bytearray(path.read_bytes())
     at = data.draw(st.integers(0, len(broken) - 1))
     broken[at] ^= data.draw(st.integers(1, 255))
@@ -292,3 +292,78 @@ def test_reading_and_searching_import_no_torch(tmp_path):
     )
     run = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+# ---- nothing of the user's is overwritten ----
+
+
+def put_foreign(path):
+    """Something of the user's own at `path`, in the suffix's own format where it has one."""
+    if path.suffix == ".lance":
+        import lancedb
+
+        lancedb.connect(path.parent).create_table(path.stem, [{"id": "mine", "vector": [1.0, 2.0]}])
+    elif path.suffix == ".npz":
+        np.savez(path, mine=np.ones(3))
+    elif path.suffix == ".npy":
+        np.save(path, np.ones(3))
+    elif path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.table({"mine": [1]}), path)
+    elif path.suffix == ".safetensors":
+        from safetensors.numpy import save_file
+
+        save_file({"mine": np.ones(3)}, path)
+    else:
+        path.write_text("mine\n1\n")
+
+
+def content(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("suffix", store.SUFFIXES)
+def test_what_this_project_did_not_write_is_left_as_it_is(tmp_path, suffix):
+    """`--output db/photos.lance` replaced somebody's own LanceDB table."""
+    path = tmp_path / f"photos{suffix}"
+    put_foreign(path)
+    before = content(tmp_path)
+    for attempt in (lambda: store.check_output(path), lambda: store.write(table_of(), path)):
+        with pytest.raises(InputError, match="did not write") as refusal:
+            attempt()
+        assert str(path) in str(refusal.value) and "--overwrite" in str(refusal.value)
+    assert content(tmp_path) == before
+    store.write(table_of(), path, overwrite=True)
+    assert same(store.read(path), table_of())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".npy"])
+def test_a_json_that_lies_where_the_second_file_would_is_left_as_it_is(tmp_path, suffix):
+    """`--output notes.csv` replaced an existing `notes.csv.json`."""
+    mine = tmp_path / f"notes{suffix}.json"
+    mine.write_text('{"mine": 1}')
+    with pytest.raises(InputError, match="did not write") as refusal:
+        store.write(table_of(), tmp_path / f"notes{suffix}")
+    assert str(mine) in str(refusal.value)
+    assert mine.read_text() == '{"mine": 1}' and list(tmp_path.iterdir()) == [mine]
+
+
+def test_files_put_into_the_folder_of_our_own_table_are_not_deleted(tmp_path):
+    path = tmp_path / "v.lance"
+    store.write(table_of(), path)
+    store.write(table_of(seed=1), path)  # its own files alone: replaced
+    (path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"no part of the table \(notes.txt\)"):
+        store.write(table_of(), path)
+    assert (path / "notes.txt").read_text() == "mine" and same(store.read(path), table_of(seed=1))
+
+
+def test_one_long_name_does_not_make_every_name_long(tmp_path):
+    """A name of 240 characters among 50,000 made an .npz of 50 MB."""
+    ids = (*(f"{number}.jpg" for number in range(5000)), "x" * 240)
+    store.write(replace(table_of(ids), ms_N=None), tmp_path / "v.npz")
+    assert store.read(tmp_path / "v.npz").ids == ids
+    vectors_bytes = table_of(ids).vectors_ND.nbytes
+    assert (tmp_path / "v.npz").stat().st_size < vectors_bytes + 100_000  # 4.8 MB of names before
