@@ -1,7 +1,6 @@
-"""Which number represents a run, and whether lower or higher is better: told from the names of metrics.
+"""Which number represents a run: the reported metric at the checkpoint that validation chose.
 
-A run's value is the reported metric at the checkpoint that validation chose. The names say which metric is a test
-metric, which is its validation twin, and what is better.
+The names of metrics say which is a test metric, which is its validation twin, and (`directions.py`) what is better.
 """
 
 from __future__ import annotations
@@ -14,49 +13,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..messages import Message
+from .directions import direction_of
 from .report import RunValue
 from .series import Run, Series
 from .words import Says
-
-_LOWER = frozenset(
-    """loss error err mae mse nme rmse rmsd ms millisecond milliseconds s sec secs second seconds time latency duration
-    fr perplexity ppl memory bytes mb gb ece nll bce ce wer cer fid eer brier distance drift miss regret""".split()  # noqa: SIM905
-)
-_HIGHER = frozenset(
-    """acc accuracy map ap rank auc auroc auprc aupr recall iou miou giou precision f1 fscore dice psnr ssim r2 top r
-    cmc correlation pearson spearman throughput mrr ndcg hit hits reward return score bleu rouge likelihood""".split()  # noqa: SIM905
-)
-_RATE = re.compile(
-    r"(per[_\- ]?|(images?|samples?|frames?|tokens?|items?|steps?|rows?|batches|it)/)"
-    r"(s|secs?|seconds?|min|minutes?|hours?)$",
-    re.IGNORECASE,
-)
-
-
-def direction_of(metric: str, given: str | None = None) -> str:
-    """`min` where lower is better, `max` where higher is: as given, else told from the words of the metric's name.
-
-    The part after the last `/` decides; the whole name only if that says nothing.
-
-    Raises:
-        InputError: `given` is neither, or the name says nothing or both.
-    """
-    if given is not None:
-        if given not in ("min", "max"):
-            raise InputError(Says.direction(), where=str(given), next_step=Says.give_direction())
-        return given
-    if _RATE.search(metric):
-        return "max"  # images per second
-    for name in (metric.rpartition("/")[2], metric):
-        # `mAP` and `IoU` whole, `valLoss` in two, `rank1` and `f1` with and without their number.
-        parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"mAP|mIoU|IoU", lambda match: match[0].lower(), name))
-        found = [*parts, *(word for part in parts for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", part))]
-        words = {word.lower() for word in found}
-        lower = bool(words & _LOWER)
-        higher = bool(words & _HIGHER)
-        if lower != higher:
-            return "min" if lower else "max"
-    raise InputError(Says.direction_untold(), where=metric, next_step=Says.say_direction())
 
 
 class Chooser:

@@ -34,7 +34,8 @@ from ..errors import InputError
 from ..messages import Message, listed
 from ..words import Common
 from . import statistics
-from .checkpoint import Chooser, direction_of, number_word
+from .checkpoint import Chooser, number_word
+from .directions import direction_of
 from .report import ArmComparison, ArmSummary, Excluded, Report, RunValue, p_text, seeds_text
 from .series import Run, RunSet, config_differences, config_text
 from .words import Says

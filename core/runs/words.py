@@ -199,7 +199,10 @@ class Says(Vocabulary, package="runs"):
     direction_untold = Template(
         "The metric's name does not say whether lower or higher is better.", "从指标名称看不出越低越好还是越高越好。"
     )
-    say_direction = Template("Say it: --direction min or --direction max", "请指明：--direction min 或 --direction max")
+    say_direction = Template(
+        "Say it: --direction min or --direction max; on the page, How it is judged, Better is.",
+        "请指明：--direction min 或 --direction max；网页上在“判断方式”的“更优方向”中选择。",
+    )
     no_select_metric = Template(
         "No run has the metric that should choose the checkpoint.", "没有训练记录用于选择检查点的指标。"
     )

@@ -18,7 +18,7 @@ from scipy import stats
 from core.errors import InputError
 from core.runs import Run, Series, read_runs, statistics
 from core.runs import compare as generic_compare
-from core.runs.checkpoint import direction_of
+from core.runs.directions import direction_of
 
 compare = partial(generic_compare, usual_baselines=("mlp",))
 

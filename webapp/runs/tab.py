@@ -71,7 +71,9 @@ class _Wiring:
         # What is judged changes everything; how curves are drawn changes the curves alone.
         curves = [parts.curves, parts.curve_notes]
         results = [parts.verdict, parts.table, parts.bar, *curves, parts.scatter, parts.cost_table]
-        for part in (parts.metric, parts.select, parts.at, parts.baseline, parts.direction, parts.search, parts.cost):
+        parts.metric.input(self.measured, everything, [*results, parts.direction], **FOLLOWING)
+        parts.direction.input(self.directed, everything, [*results, parts.window], **FOLLOWING)
+        for part in (parts.select, parts.at, parts.baseline, parts.search, parts.cost):
             part.input(self.judged, everything, results, **FOLLOWING)
         parts.table.select(self.judged, everything, results, **FOLLOWING)
         parts.group_by.input(self.grouped, everything, [*results, parts.baseline, parts.window], **FOLLOWING)
@@ -113,7 +115,9 @@ class _Wiring:
             view, missing = settled(asked, runs.runs, self._library.conventions(runs))
             if missing:
                 notes.append(showing.say("link_missing", names=", ".join(missing)))
-            window = replace(window, folder_id=folder.id, picked=folder.id, runs=runs, message=" ".join(notes))
+            said = {view.metric: view.direction}
+            window = replace(window, folder_id=folder.id, picked=folder.id, runs=runs, directions=said)
+            window = replace(window, message=" ".join(notes))
             return showing.everything(window, view, anew=True)
 
     def _folder_of_link(self, asked: View, showing: Showing, notes: list[str]) -> OfferedFolder | None:
@@ -160,6 +164,21 @@ class _Wiring:
         showing = self._showing(request)
         with shown(showing.language):
             return showing.judged(window, self._view(window, choices))
+
+    def measured(self, window: Window, request: gr.Request, *choices: Any) -> Updates:
+        """Another metric: which way is better was said of the one before, not of this one."""
+        showing = self._showing(request)
+        with shown(showing.language):
+            view = self._view(window, choices)
+            view = replace(view, direction=window.directions.get(view.metric, "auto"))
+            return {**showing.judged(window, view), self._parts.direction: view.direction}
+
+    def directed(self, window: Window, request: gr.Request, *choices: Any) -> Updates:
+        showing = self._showing(request)
+        with shown(showing.language):
+            view = self._view(window, choices)
+            window = replace(window, directions={**window.directions, view.metric: view.direction})
+            return {**showing.judged(window, view), self._parts.window: window}
 
     def grouped(self, window: Window, request: gr.Request, *choices: Any) -> Updates:
         showing = self._showing(request)

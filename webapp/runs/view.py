@@ -12,10 +12,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from core.errors import InputError
 from core.runs import Conventions, Question, Run, RunSet, config_differences
-from core.runs.checkpoint import direction_of
 from core.runs.compare import SEED_KEYS, arms_of
+from core.runs.directions import told_by
 
 MAX_CURVES = 4
 X_AXES = ("step", "epoch", "time", "wall")
@@ -173,7 +172,7 @@ def default_metric(runs: Sequence[Run], conventions: Conventions) -> str:
         return (count[name] * 2 < most, place, not own, "loss" in lower, name)
 
     names = RunSet(tuple(runs)).metric_names
-    judged = (name for name in names if _has_direction(name))
+    judged = (name for name in names if told_by(name))
     return min(judged, key=rank, default=names[0] if names else "")
 
 
@@ -187,11 +186,3 @@ def default_curves(runs: Sequence[Run], metric: str) -> tuple[str, ...]:
     losses = [name for name in drawn if "loss" in name.lower()]
     losses.sort(key=lambda name: ("train" not in name.lower(), name))
     return tuple(dict.fromkeys([*first[:1], *losses[:1], *drawn[:1]]))[:2]
-
-
-def _has_direction(metric: str) -> bool:
-    try:
-        direction_of(metric)
-    except InputError:
-        return False
-    return True

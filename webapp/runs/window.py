@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class Window:
         choices: what the dropdowns offer now.
         zoom: what of the curves is looked at; None for everything.
         message: a lasting line above everything.
+        directions: metric → min or max, where the visitor had to say it, or wanted to.
     """
 
     folder_id: str = ""
@@ -42,6 +44,7 @@ class Window:
     choices: tuple[tuple[str, ...], ...] = ()
     zoom: Zoom | None = None
     message: str = ""
+    directions: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, library: Library) -> RunSet:
         """The runs of its folder, or of this visitor's upload, as they are now."""
@@ -65,4 +68,4 @@ def picked(window: Window, picked_id: str, library: Library) -> tuple[Window, Vi
     runs = window.runs.runs
     view = View(folder=folder_id) if question is None else view_of_question(question, folder_id, runs)
     view, _ = settled(view, runs, library.conventions(runs))
-    return window, view
+    return replace(window, directions={view.metric: view.direction}), view

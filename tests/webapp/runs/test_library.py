@@ -11,8 +11,8 @@ import pytest
 
 from core.errors import InputError
 from core.runs import Conventions, pack_runs
-from core.runs.checkpoint import direction_of
 from core.runs.conventions import Question, read_conventions
+from core.runs.directions import direction_of
 from core.settings import Settings
 from tests.webapp.runs.builders import POSES, QUESTIONS, RESULTS_DIR, experiment, judge
 from webapp.runs import job, panels
