@@ -4,9 +4,11 @@
     found     discover.py: runs under a root, which is a tree: trees.py, a folder, or pack.py, many runs in one file
               upload.py: a stranger's logs, laid out to be found
     read      read.py: all of them, again and again; growing.py: one log; formats/: one file a log format
+              restarts.py: was a training taken up again?
               series.py: what a run is; assemble.py: from files to a Run; exports.py: charts of other trackers
               cache.py: long logs as Arrow files; parsing.py, arrow.py: what these share
     judged    compare.py: from runs to a verdict; checkpoint.py: which number represents a run
+              directions.py: is lower or higher better?
               statistics.py: the arithmetic; report.py: what a comparison says; conventions.py: what was agreed on
     drawn     bands.py: the mean of several runs, with a band; downsample.py: curves for the screen
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..messages import NOTHING, Message, reason_of
+from .discover import natural_order
 from .exports import with_tag_of_name
 from .formats import DatabaseRun
 from .formats.columns import UNIX_FROM_S
@@ -186,7 +187,7 @@ def _metrics_of(
     if len(following) == 1:
         groups.append(following[0].series)
     elif following:
-        groups.append(_chained(following))
+        groups.append(_chained(following, notes))
     series: dict[str, Series] = {}
     for group in groups:
         for name, one in group.items():
@@ -200,13 +201,19 @@ def _metrics_of(
     return metrics, started, notes
 
 
-def _chained(logs: Sequence[GrowingLog]) -> dict[str, Series]:
-    """Several logs of one run, in the order of their names (which begin with their time): later values win."""
+def _chained(logs: Sequence[GrowingLog], notes: list[Message]) -> dict[str, Series]:
+    """Several logs of one run, in the order of their names (which begin with their time): later values win, and what
+    was written before a restart at and beyond its step is superseded."""
     builder = SeriesBuilder()
-    for log in sorted(logs, key=lambda log: log.path):
+    for log in sorted(logs, key=lambda log: natural_order(log.path)):
+        if "restarted_from" in log.memory:
+            builder.restart(builder.rows, log.memory["restarted_from"])
         for name, one in log.series.items():
             builder.add(LogRows(one.step, {name: (None, one.value)}, time=one.time_s))
-    return builder.finish()
+    series = builder.finish()
+    if builder.superseded:
+        notes.append(Says.values_superseded(count=builder.superseded))
+    return {name: one for name, one in series.items() if len(one)}
 
 
 def _with_relative_time(

@@ -25,7 +25,7 @@ from ..files import replacing
 from . import arrow
 from .series import Series
 
-CACHE_FORMAT = 3  # raise it when what is read from a log changes
+CACHE_FORMAT = 4  # raise it when what is read from a log changes
 SMALLEST_CACHED_BYTES = 256 * 2**10  # shorter logs are parsed faster than a cache file is opened
 DEFAULT_MAX_BYTES = 4 * 2**30
 COLUMNS = ("step", "epoch", "time", "value")

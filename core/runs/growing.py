@@ -118,7 +118,7 @@ class GrowingLog:
         self._cached_offset = self._offset
 
     def _parse(self, file: BinaryIO, size: int, limits: ReadLimits) -> None:
-        builder = SeriesBuilder(self.series)
+        builder = SeriesBuilder(self.series, unordered=self.memory.get("unordered", False))
         block_bytes = limits.block_bytes
         offset, rest = self._offset, b""
         file.seek(offset)
@@ -137,6 +137,7 @@ class GrowingLog:
                 if block_bytes > limits.max_block_bytes:
                     raise Unreadable("line_too_long", Says.line_too_long(limit=limits.max_block_bytes))
         self.series = builder.finish()
+        self.memory["unordered"] = builder.unordered
         self._offset = offset
         if self.tree.is_live:
             self._prints = _fingerprints(file, offset)

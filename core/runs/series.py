@@ -1,8 +1,8 @@
 """What a run is once it has been read: named series of numbers on a step axis, and what is known about it.
 
 Also the one rule that every format shares: how rows, in the order in which they were written, become a series. Steps
-end up strictly increasing; where one step was written twice the later row wins; and where a run was resumed at step s,
-the rows that the dead attempt had written at s and beyond give way to the resumed ones.
+end up strictly increasing; where one step was written twice the later row wins; and where a run was resumed, what the
+dead attempt had written beyond gives way to the resumed rows.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..messages import Message
+from .restarts import restarts_told
 
 STATUSES = ("running", "finished", "failed", "killed", "unknown")
 
@@ -190,8 +191,11 @@ class _Part:
 class SeriesBuilder:
     """Gathers blocks of rows of one file and makes series of them, on top of the series read before."""
 
-    def __init__(self, before: Mapping[str, Series] | None = None) -> None:
+    def __init__(self, before: Mapping[str, Series] | None = None, *, unordered: bool = False) -> None:
+        """`unordered`: whether the rows read before were, see `restarts.py`; afterwards, whether all of them are."""
         self._before = before or {}
+        self.unordered = unordered
+        self.may_go_back = False  # set where a row with an earlier step means that training began again there
         self._parts: dict[str, list[_Part]] = {}
         self._restarts: list[tuple[int, int]] = []
         self.rows = 0
@@ -217,14 +221,31 @@ class SeriesBuilder:
         self.rows += count
 
     def restart(self, row: int, step: int) -> None:
-        """The run was taken up again at `step`: what rows before `row` say about `step` and beyond is superseded."""
+        """What rows before `row` say about `step` and beyond is superseded: the run was taken up again."""
         self._restarts.append((row, step))
+
+    def _add_untold_restarts(self) -> None:
+        together: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        for name, parts in self._parts.items():
+            before = self._before.get(name)
+            steps = np.empty(0, dtype=np.int64) if before is None else before.step
+            # What is written on the same rows shares its axes (`_pick`).
+            key = (0 if before is None else id(steps), *(id(part.row) for part in parts))
+            if key not in together:
+                row, step = (self._joined([getattr(part, axis) for part in parts]) for axis in ("row", "step"))
+                together[key] = (steps, row, step)
+        marked = dict(sorted(self._restarts, reverse=True))  # of several at one row, the earliest step
+        found, self.unordered = restarts_told(list(together.values()), marked, self.unordered)
+        self._restarts += found
 
     def finish(self) -> dict[str, Series]:
         """The series of everything read so far. Metrics written on the same rows share their axis arrays."""
         names = dict.fromkeys([*self._before, *self._parts])
+        if self.may_go_back:
+            self._add_untold_restarts()
         if self._restarts:
-            return {name: self._merge(name) for name in names}
+            merged = {name: self._merge(name) for name in names}
+            return {name: one for name, one in merged.items() if len(one)}
         untouched = {name: self._before[name] for name in names if name in self._before and name not in self._parts}
         return {name: untouched[name] if name in untouched else self._merge(name) for name in names}
 

@@ -113,9 +113,10 @@ def add_columns(columns: Columns, count: int, memory: Memory, builder: SeriesBui
         elif name.lower() != "seed" or not _is_fact(name, column[1], memory):
             _take_metric(clean_text(name), column, values, memory, max_metrics)
     if memory.pop("resumed_before", False):  # the marker was the last line of the block before
-        builder.restart(builder.rows, int(step[0]))
+        builder.restart(builder.rows, int(step[0]) + 1)
     if memory.pop("resumed_at_end", False):
         memory["resumed_before"] = True
+    builder.may_go_back = True
     builder.add(LogRows(step, values, epoch, time))
     memory["rows"] = rows_before + count
     memory["last_step"] = int(step[-1])
@@ -138,7 +139,8 @@ def _mark_restarts(index: np.ndarray | None, step: np.ndarray, memory: Memory, b
     marked = np.arange(len(step)) if index is None else index
     for row in marked.tolist():
         if row + 1 < len(step):
-            builder.restart(builder.rows + row, int(step[row + 1]))
+            # What the dead attempt wrote at that very step stays, unless it is written again.
+            builder.restart(builder.rows + row, int(step[row + 1]) + 1)
     if len(marked) and marked[-1] == len(step) - 1:
         memory["resumed_at_end"] = True
     note(memory, Says.resumed, len(marked))

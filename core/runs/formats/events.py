@@ -304,7 +304,8 @@ def _parse_one(
         return
     if event.HasField("session_log") and event.session_log.status == event.session_log.START:
         builder.restart(memory.get("records", 0) + record_number, event.step)
-        memory["restarts"] = memory.get("restarts", 0) + 1
+        # The logs before this one lose it too (`assemble.py`).
+        memory["restarted_from"] = min(memory.get("restarted_from", event.step), event.step)
     for value in event.summary.value:
         if value.metadata.plugin_data.plugin_name == "hparams":
             _remember_hparams(value.metadata.plugin_data.content, memory)

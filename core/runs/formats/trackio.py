@@ -136,7 +136,7 @@ def _configs(database: sqlite3.Connection) -> dict[str, dict[str, Any]]:
 
 
 def _read_rows(database: sqlite3.Connection, key_column: str, run: DatabaseRun, max_metrics: int) -> None:
-    builder = SeriesBuilder(run.series)
+    builder = SeriesBuilder(run.series, unordered=run.memory.get("unordered", False))
     cursor = database.execute(
         f"SELECT timestamp, step, metrics FROM metrics WHERE {key_column} = ? AND id > ? ORDER BY id",  # noqa: S608
         (run.key, run.last_id),
@@ -148,6 +148,9 @@ def _read_rows(database: sqlite3.Connection, key_column: str, run: DatabaseRun, 
             if block:
                 parse_jsonl(block, True, run.memory, builder, max_metrics)
     run.series = builder.finish()
+    run.memory["unordered"] = builder.unordered
+    if builder.superseded:
+        note(run.memory, Says.values_superseded, builder.superseded)
 
 
 def _line(memory: Memory, timestamp: Any, step: Any, metrics: Any) -> bytes:
