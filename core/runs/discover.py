@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..messages import Message, reason_of
 from ..words import Common
 from .formats import format_of
-from .formats.run_folder import COMPANIONS, Log, RunPlace, is_hparams_of, places_of
+from .formats.run_folder import COMPANIONS, Log, RunPlace, places_of
 from .pack import SUFFIX, PackTree, is_pack
 from .parsing import ReadLimits, Unreadable
 from .series import Problem, clean_text
@@ -114,7 +114,6 @@ class _Walk:
         self.files_left = files_left  # below zero: so many were passed over
         self._tree = tree
         self._limits = limits
-        self._by_folder: dict[str, RunPlace] = {}
 
     def walk(self) -> _Walk:
         pending = [("", 0)]
@@ -148,8 +147,7 @@ class _Walk:
                 subfolders.append(path)
             elif entry.kind in ("file", "special") and not entry.name.startswith("."):
                 self._take_file(entry, path, logs, companions)
-        for place in places_of(self._tree, folder, logs, companions):
-            self._take_place(place, folder)
+        self.places += places_of(self._tree, folder, logs, companions)
         return subfolders
 
     def _take_file(self, entry: TreeEntry, path: str, logs: list[Log], companions: dict[str, str]) -> None:
@@ -169,15 +167,6 @@ class _Walk:
             self.packs.append(path)
         else:
             logs.append((log_format, path))
-
-    def _take_place(self, place: RunPlace, folder: str) -> None:
-        parent = self._by_folder.get(folder.rpartition("/")[0]) if folder else None
-        if place.is_folder and parent is not None and is_hparams_of(place, parent):
-            parent.logs += place.logs
-            return
-        self.places.append(place)
-        if place.is_folder:
-            self._by_folder[folder] = place
 
 
 def natural_order(text: str) -> list[tuple[int, int, str]]:

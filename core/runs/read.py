@@ -26,6 +26,7 @@ from .exports import runs_of_chart
 from .formats import DatabaseFormat, LogFormat
 from .formats.run_folder import RunPlace
 from .growing import GrowingDatabase, GrowingLog
+from .hparams import with_hparams_joined
 from .pack import PackTree
 from .parsing import ReadLimits, Unreadable
 from .series import Problem, Run, RunSet
@@ -93,6 +94,7 @@ class RunReader:
         with self._lock:
             places, problems = self._discover()
             self._update_files(places)
+            places = with_hparams_joined(places, self._logs_of)
             runs: list[Run] = []
             for place in places:
                 if place.logs and isinstance(place.logs[0][0], DatabaseFormat):
@@ -142,6 +144,9 @@ class RunReader:
 
         return discover(self.root, self._limits, open_pack)
 
+    def _logs_of(self, place: RunPlace) -> list[GrowingLog]:
+        return [self._logs[place.tree.key(path)] for _, path in place.logs]
+
     def _close_packs(self) -> None:
         for one in self._packs.values():
             if not isinstance(one.tree, Unreadable):
@@ -187,7 +192,7 @@ class RunReader:
 
     def _folder_run(self, place: RunPlace, problems: list[Problem]) -> Run | None:
         """The run of a place; the same object as before while nothing that it is made of has changed."""
-        logs = [self._logs[place.tree.key(path)] for _, path in place.logs]
+        logs = self._logs_of(place)
         problems += [log.problem for log in logs if log.problem is not None]
         good = [log for log in logs if log.problem is None]
         if not good and not place.companions:

@@ -7,6 +7,7 @@ dead attempt had written beyond gives way to the resumed rows.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -317,6 +318,15 @@ def clean_text(text: str, most: int = 200) -> str:
     kept = "".join(character if character.isprintable() else " " for character in text)
     kept = " ".join(kept.split())
     return kept if len(kept) <= most else kept[: most - 1] + "…"
+
+
+def clean_metric(name: str) -> str:
+    """A metric's name, `clean_text`; of a long one its start and its end, and a sign of the whole, so that names that
+    are alike in what is shown stay two."""
+    if len(name) <= 200:
+        return clean_text(name)
+    sign = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{clean_text(name[:140])}…{clean_text(name[-45:])} #{sign}"
 
 
 def clean_run_name(relative_path: str) -> str:

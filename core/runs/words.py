@@ -105,6 +105,10 @@ class Says(Vocabulary, package="runs"):
     hparams_unread = Template(
         "{count:,} records of hyperparameters could not be read", "{count:,} 条超参数记录无法读取"
     )
+    trials_beside = Template(
+        "{count:,} trials of add_hparams lie in its folder, each a run of its own",
+        "其文件夹中有 {count:,} 次 add_hparams 试验，各为一次训练",
+    )
     kind_not_shown = Template("{name}: {kind}, not shown", "{name}：{kind}，未显示")
     database_foreign = Template("an SQLite database without trackio's tables", "SQLite 数据库中没有 trackio 的表")
     database_too_long = Template("the database holds more than {limit:,} rows", "数据库超过 {limit:,} 行")

@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import arrow
 from ..parsing import Memory, ReadAgain, note
-from ..series import LogRows, SeriesBuilder, clean_text
+from ..series import LogRows, SeriesBuilder, clean_metric, clean_text
 from ..words import Says
 
 STEP_NAMES = ("step", "global_step", "_step", "trainer/global_step", "iteration", "iter")
@@ -111,7 +111,7 @@ def add_columns(columns: Columns, count: int, memory: Memory, builder: SeriesBui
         elif name == RESUMED_KEY:
             _mark_restarts(column[0], step, memory, builder)
         elif name.lower() != "seed" or not _is_fact(name, column[1], memory):
-            _take_metric(clean_text(name), column, values, memory, max_metrics)
+            _take_metric(clean_metric(name), column, values, memory, max_metrics)
     if memory.pop("resumed_before", False):  # the marker was the last line of the block before
         builder.restart(builder.rows, int(step[0]) + 1)
     if memory.pop("resumed_at_end", False):

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..parsing import Memory, Unreadable, note
-from ..series import LogRows, SeriesBuilder, clean_text
+from ..series import LogRows, SeriesBuilder, clean_metric, clean_text
 from ..words import Says
 from . import LogFormat, register
 from .columns import admits
@@ -365,7 +365,7 @@ def _add_scalars(
         if len(parts) > 1:
             order = np.argsort(record)
             record, step, wall, value = record[order], step[order], wall[order], value[order]
-        name = clean_text(tag)
+        name = clean_metric(tag)
         if not admits(memory, name, max_metrics):
             continue
         first = float(wall[0])

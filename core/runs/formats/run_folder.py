@@ -3,8 +3,8 @@
 What is a run:
 
 * a folder with `metrics.jsonl` (the recorder's), `metrics.csv` (Lightning's) or TensorBoard event files, alone or
-  together; its `config.json`, `hparams.yaml`, `environment.json`, `status` and `process.json` belong to it. A subfolder
-  that is named after a moment in time and holds event files (`add_hparams` makes such) belongs to its parent;
+  together; its `config.json`, `hparams.yaml`, `environment.json`, `status` and `process.json` belong to it. What
+  `add_hparams` leaves in a subfolder may belong to it too (`hparams.py`);
 * a folder with `config.json`, `hparams.yaml` or `status` and any other `.csv` or `.jsonl`;
 * any other `.csv` or `.jsonl` by itself, also beside event files;
 * every run inside a trackio database (`.db`, `.sqlite`, `.sqlite3`).
@@ -13,7 +13,6 @@ What is a run:
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,8 +25,6 @@ from . import DatabaseFormat, Format, LogFormat
 
 Log = tuple[Format, str]
 """A log file: its format, and its path in its tree."""
-
-_MOMENT = re.compile(r"\d{9,11}(\.\d+)?")  # the subfolders that torch's add_hparams makes
 
 
 @dataclass
@@ -77,13 +74,6 @@ def _makes_a_run(log: Log) -> bool:
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-def is_hparams_of(place: RunPlace, parent: RunPlace) -> bool:
-    """Whether a folder of event files is what `add_hparams` left beside those of its parent."""
-    only_events = bool(place.logs) and all(_follows_on(log) for log in place.logs)
-    beside_events = any(_follows_on(log) for log in parent.logs)
-    return only_events and beside_events and bool(_MOMENT.fullmatch(_name(place.path)))
 
 
 # ------------------------------------------------------------------------------------------------------- small files
