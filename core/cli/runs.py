@@ -34,6 +34,10 @@ Direction = Annotated[
     str | None, typer.Option("--direction", help="min or max is better; default: told from the metric's name.")
 ]
 At = Annotated[str, typer.Option("--at", help="Checkpoint: best, last, or a step.")]
+Duplicates = Annotated[
+    str,
+    typer.Option("--duplicates", help="Of several runs of one arm and seed counts: latest, first, mean; or refuse."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 UseCache = Annotated[
     bool,
@@ -52,6 +56,7 @@ def compare_command(
     baseline: Baseline = None,
     direction: Direction = None,
     at: At = "best",
+    duplicates: Duplicates = "latest",
     as_json: AsJson = False,
     cache: UseCache = True,
 ) -> None:
@@ -70,6 +75,7 @@ def compare_command(
         baseline=baseline,
         direction=direction,
         at=at,
+        duplicates=duplicates,
         usual_baselines=conventions_for(found, known).baselines,
     )
     if as_json:

@@ -8,7 +8,7 @@
               series.py: what a run is; assemble.py: from files to a Run; exports.py: charts of other trackers
               cache.py: long logs as Arrow files; parsing.py, arrow.py: what these share
     judged    compare.py: from runs to a verdict; checkpoint.py: which number represents a run
-              directions.py: is lower or higher better?
+              directions.py: is lower or higher better? duplicates.py: which of several runs counts
               statistics.py: the arithmetic; report.py: what a comparison says; conventions.py: what was agreed on
     drawn     bands.py: the mean of several runs, with a band; downsample.py: curves for the screen
 

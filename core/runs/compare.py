@@ -10,15 +10,16 @@ How a verdict comes about, step by step:
    on test would report the luckiest moment of each run. A test metric that was logged once needs no choosing.
 2. **Arms.** Runs are grouped by one config key or several.
 3. **Pairs.** A run of an arm and a run of the baseline with the same seed share their luck, so their difference is less
-   noisy than the two. Of several runs of one arm and seed the latest counts (by its start, or else by its last write)
-   of those that logged the metric; the others are named.
+   noisy than the two. Of several runs of one arm and seed that logged the metric the latest counts (by its recorded
+   start, or else by its name), or as `duplicates` says; the others are named.
 4. **Test.** Paired permutation test of the mean difference, Holm-adjusted over all arms that are tested; better or
    worse exactly when the adjusted p-value is below 0.05. Fewer than 6 pairs: refused, since no result could reach that.
 5. **Size.** The difference with its 95 % t interval; what could have been seen; how many more seeds that would take.
 
 Nothing is left out silently: every run that did not count is in `excluded` with the reason.
 
-Step 1 is in `checkpoint.py`, the arithmetic of 4 and 5 in `statistics.py`, what comes out in `report.py`.
+Step 1 is in `checkpoint.py`, which run counts in `duplicates.py`, the arithmetic of 4 and 5 in `statistics.py`, what
+comes out in `report.py`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from ..words import Common
 from . import statistics
 from .checkpoint import Chooser, number_word
 from .directions import direction_of
-from .report import ArmComparison, ArmSummary, Excluded, Report, RunValue, p_text, seeds_text
+from .duplicates import Candidate, checked_rule, duplicates_note, one_for_each_seed
+from .report import ArmComparison, ArmSummary, Duplicates, Excluded, Report, RunValue, p_text, seeds_text
 from .series import Run, RunSet, config_differences, config_text
 from .words import Says
 
@@ -55,6 +57,7 @@ def compare(
     baseline: str | None = None,
     direction: str | None = None,
     at: str | int = "best",
+    duplicates: str = "latest",
     usual_baselines: Sequence[str] = (),
 ) -> Report:
     """Compares every arm with the baseline.
@@ -68,6 +71,8 @@ def compare(
         baseline: an arm's label; default: the first of `usual_baselines` that is there, else the first found.
         direction: `min` or `max`; default: told from the metric's name.
         at: `best`, `last`, or a step.
+        duplicates: which of several runs of one arm and seed counts: `latest`, `first`, their `mean`; `refuse`: there
+            is no verdict on an arm that has such.
         usual_baselines: arms that others are compared with where nobody says which.
 
     Raises:
@@ -77,39 +82,42 @@ def compare(
     keys = _keys(group_by)
     _check_known(found, keys, metric)
     at = _checked_at(at)
+    rule = checked_rule(duplicates)
     lower_is_better = direction_of(metric, direction) == "min"
     chooser = Chooser(found, metric, select_metric, at, direction)
-    usable, excluded = _values_that_count(found, keys, chooser)
+    usable, excluded, repeated = _values_that_count(found, keys, chooser, rule)
 
     values = [value for _, value in usable]
     base = _baseline_of(values, baseline, [arm_of(run, keys) for run in found], usual_baselines)
     labels = list(dict.fromkeys([*([] if base is None else [base]), *(value.arm for value in values)]))
     summaries = tuple(_summary(label, [value.value for value in values if value.arm == label]) for label in labels)
     pairs = _pair_up(labels, values)
+    refused = {arm for arm, _ in repeated} if rule == "refuse" else set()
+    said = [duplicates_note(len(repeated), rule)] if repeated else []
     return Report(
         metric=metric,
         select_metric=chooser.select_metric,
         direction="min" if lower_is_better else "max",
         at=str(at),
+        duplicates=rule,
+        repeated_seeds=len(repeated),
         group_by=keys,
         baseline=base,
         arms=summaries,
-        comparisons=_compare_arms(labels, pairs, excluded, lower_is_better),
+        comparisons=_compare_arms(labels, pairs, excluded, refused, lower_is_better),
         values=tuple(values),
         excluded=(*excluded, *_unpaired(values, pairs)),
-        notes=tuple(_notes(usable, labels, keys, chooser)),
+        notes=(*said, *_notes(usable, labels, keys, chooser)),
     )
 
 
-_Candidate = tuple[Run, RunValue]
-
-
 def _values_that_count(
-    runs: Sequence[Run], keys: tuple[str, ...], chooser: Chooser
-) -> tuple[list[_Candidate], list[Excluded]]:
-    """Each run with its value; and those that have none, are not done, are repeated or not finite."""
+    runs: Sequence[Run], keys: tuple[str, ...], chooser: Chooser, rule: Duplicates
+) -> tuple[list[Candidate], list[Excluded], tuple[tuple[str, str], ...]]:
+    """Each run with its value; those that have none, are not done, are repeated or not finite; and which arms and
+    seeds are repeated."""
     excluded: list[Excluded] = []
-    candidates: list[_Candidate] = []
+    candidates: list[Candidate] = []
     for run in runs:
         arm, seed = arm_of(run, keys), _seed_of(run)
         value = chooser.value_of(run, arm or "", seed or "")
@@ -121,14 +129,14 @@ def _values_that_count(
             excluded.append(Excluded(run.id, run.name, arm or "", seed or "", value))
         else:
             candidates.append((run, value))
-    counted, repeated = _one_run_for_each_seed(candidates)
-    excluded += repeated
-    usable = [(run, value) for run, value in counted if math.isfinite(value.value)]
-    for run, value in counted:
+    each = one_for_each_seed(candidates, rule)
+    excluded += each.excluded
+    usable = [(run, value) for run, value in each.kept if math.isfinite(value.value)]
+    for run, value in each.kept:
         if not math.isfinite(value.value):
             reason = Says.not_finite(metric=chooser.metric, value=number_word(value.value), step=value.step)
             excluded.append(Excluded(run.id, run.name, value.arm, value.seed, reason))
-    return usable, excluded
+    return usable, excluded, each.repeated
 
 
 def _keys(group_by: str | Sequence[str]) -> tuple[str, ...]:
@@ -199,40 +207,6 @@ def _baseline_of(
     return labels[0] if labels else None
 
 
-def _one_run_for_each_seed(
-    candidates: list[_Candidate],
-) -> tuple[list[_Candidate], list[Excluded]]:
-    """Of several runs of one arm and seed the latest counts. Runs without a seed all stay; they pair with none."""
-    latest: dict[tuple[str, str], _Candidate] = {}
-    kept: list[_Candidate] = []
-    excluded: list[Excluded] = []
-    for candidate in candidates:
-        value = candidate[1]
-        key = (value.arm, value.seed)
-        if not value.seed:
-            kept.append(candidate)
-        elif key not in latest:
-            latest[key] = candidate
-        else:
-            older, newer = sorted([latest[key], candidate], key=lambda one: _age(one[0]))
-            latest[key] = newer
-            reason = _repeated(older[0], newer[0])
-            excluded.append(Excluded(older[0].id, older[0].name, value.arm, value.seed, reason))
-    kept_ids = {run.id for run, _ in [*kept, *latest.values()]}
-    return [candidate for candidate in candidates if candidate[0].id in kept_ids], excluded
-
-
-def _repeated(older: Run, newer: Run) -> Message:
-    differing = config_differences([older, newer])
-    if differing:
-        return Says.later_run_differs(run=newer.name, keys=", ".join(differing[:4]))
-    return Says.later_run(run=newer.name)
-
-
-def _age(run: Run) -> tuple[float, float]:
-    return (run.started_unix_s or run.updated_unix_s, run.updated_unix_s)
-
-
 # ------------------------------------------------------------------------------------------------------------ verdicts
 
 
@@ -287,17 +261,25 @@ def _unpaired(values: Sequence[RunValue], pairs: dict[str, list[_Pair]]) -> list
 
 
 def _compare_arms(
-    labels: list[str], pairs: dict[str, list[_Pair]], excluded: list[Excluded], lower_is_better: bool
+    labels: list[str],
+    pairs: dict[str, list[_Pair]],
+    excluded: list[Excluded],
+    refused: set[str],
+    lower_is_better: bool,
 ) -> tuple[ArmComparison, ...]:
-    """All arms against the first."""
+    """All arms against the first. `refused`: arms that have several runs of one seed, where none was to count."""
     paired = {
         label: statistics.compare_pairs(np.asarray([pair.arm.value - pair.baseline.value for pair in of_arm]))
         for label, of_arm in pairs.items()
     }
-    tested = [label for label in paired if paired[label].p_value is not None]
+    judged = [label for label in paired if not refused & {label, labels[0]}]
+    tested = [label for label in judged if paired[label].p_value is not None]
     adjusted = dict(zip(tested, statistics.holm([paired[label].p_value or 0.0 for label in tested]), strict=True))
     return tuple(
-        _comparison(label, labels[0], paired[label], adjusted.get(label), len(tested), excluded, lower_is_better)
+        _comparison(
+            *(label, labels[0], paired[label], adjusted.get(label), len(tested)),
+            *(excluded, sorted(refused & {label, labels[0]}), lower_is_better),
+        )
         for label in paired
     )
 
@@ -309,6 +291,7 @@ def _comparison(
     p_value: float | None,
     tests: int,
     excluded: list[Excluded],
+    repeated: list[str],
     lower_is_better: bool,
 ) -> ArmComparison:
     alpha = statistics.ALPHA / max(tests, 1)  # the strictest level of Holm's procedure
@@ -317,7 +300,9 @@ def _comparison(
     if reachable and paired.spread is not None:
         detectable = statistics.detectable_effect(paired.pairs, alpha) * paired.spread
     needed = _more_seeds(paired, alpha)
-    if p_value is None:
+    if repeated:
+        verdict, reason = "refused", Says.arms_with_several(names=", ".join(repeated))
+    elif p_value is None:
         verdict, reason = "refused", _refusal(paired.pairs, arm, baseline, excluded)
     elif p_value < statistics.ALPHA:
         verdict = "better" if (paired.difference < 0) == lower_is_better else "worse"
@@ -361,7 +346,7 @@ def _refusal(pairs: int, arm: str, baseline: str, excluded: list[Excluded]) -> M
     return Says.too_few_pairs_lost(**values, lost=counted(count=len(lost), run=lost[0].run, reason=lost[0].reason))
 
 
-def _notes(usable: list[_Candidate], labels: list[str], keys: tuple[str, ...], chooser: Chooser) -> list[Message]:
+def _notes(usable: list[Candidate], labels: list[str], keys: tuple[str, ...], chooser: Chooser) -> list[Message]:
     """What a careful reader would ask about."""
     notes = list(chooser.notes)
     runs = [run for run, _ in usable]

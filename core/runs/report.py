@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..messages import NOTHING, Message
 from . import statistics
 from .words import Says
+
+Duplicates = Literal["latest", "first", "mean", "refuse"]
+"""Which of several runs of one arm and seed counts."""
 
 METHOD = Says.method(exact=statistics.EXACT_UP_TO_PAIRS, flips=statistics.RANDOM_FLIPS)
 
@@ -98,12 +101,17 @@ class ArmComparison:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole comparison. `to_json` is what `--json` prints."""
+    """A whole comparison. `to_json` is what `--json` prints.
+
+    `duplicates`: which of several runs of one arm and seed counted; `repeated_seeds`: how often there were several.
+    """
 
     metric: str
     select_metric: str | None
     direction: str
     at: str
+    duplicates: Duplicates
+    repeated_seeds: int
     group_by: tuple[str, ...]
     baseline: str | None
     arms: tuple[ArmSummary, ...]

@@ -252,9 +252,43 @@ class Says(Vocabulary, package="runs"):
     still_running = Template("still running", "仍在训练")
     not_finite = Template("its {metric} is {value} (step {step:,})", "{metric} 为 {value}（第 {step:,} 步）")
     later_run = Template("{run} is a later run of the same arm and seed", "{run} 是同组同种子的后一次训练")
-    later_run_differs = Template(
-        "{run} is a later run of the same arm and seed (they differ in {keys}: group by that too?)",
-        "{run} 是同组同种子的后一次训练（两者的 {keys} 不同，是否也按它分组？）",
+    earlier_run = Template("{run} is an earlier run of the same arm and seed", "{run} 是同组同种子的前一次训练")
+    last_by_name = Template(
+        "{run} counts: of the runs of the same arm and seed the last by name (not all say when they started)",
+        "计入 {run}：同组同种子的训练中名称最后的一个（并非都记录了开始时间）",
+    )
+    first_by_name = Template(
+        "{run} counts: of the runs of the same arm and seed the first by name (not all say when they started)",
+        "计入 {run}：同组同种子的训练中名称最前的一个（并非都记录了开始时间）",
+    )
+    in_the_mean = Template(
+        "counts in the mean with {run}, of the same arm and seed", "与同组同种子的 {run} 取平均后计入"
+    )
+    repeated_refused = Template("has the same arm and seed as {run}", "与 {run} 同组同种子")
+    and_they_differ = Template(
+        "{reason} (they differ in {keys}: group by that too?)", "{reason}（它们的 {keys} 不同，是否也按它分组？）"
+    )
+    several_of_one_seed = Template(
+        "several runs of one arm and seed ({count:,} times): {rule}", "同组同种子有多次训练（{count:,} 处）：{rule}"
+    )
+    latest_counts = Template(
+        "the latest counts, by its recorded start or else by name", "计入最后一次（按记录的开始时间，否则按名称）"
+    )
+    first_counts = Template(
+        "the first counts, by its recorded start or else by name", "计入第一次（按记录的开始时间，否则按名称）"
+    )
+    mean_counts = Template("their mean counts", "计入其平均值")
+    no_verdict_on_them = Template("no verdict on their arms", "不对这些组下结论")
+    arms_with_several = Template(
+        "several runs have the same arm and seed ({names}); say which counts, or leave some out",
+        "同组同种子有多次训练（{names}）；请指明计入哪次，或排除其中一些",
+    )
+    unknown_duplicates = Template(
+        "Of several runs of one arm and seed counts the latest, the first, their mean, or none.",
+        "同组同种子有多次训练时，可计入最后一次、第一次、平均值，或拒绝下结论。",
+    )
+    give_duplicates = Template(
+        "--duplicates latest, first, mean or refuse", "--duplicates latest、first、mean 或 refuse"
     )
     not_paired = Template("not paired: no run of the other arm has its seed", "未配对：另一组没有相同种子")
     not_paired_no_seed = Template("not paired: its config has no seed to pair it by", "未配对：配置中没有种子")

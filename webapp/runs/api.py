@@ -42,12 +42,13 @@ def build(services: Services, library: Library) -> None:
         direction: str,
         at: str,
         files: list[Upload] | None = None,
+        duplicates: str = "latest",
     ) -> dict[str, Any]:
         with answered(services.language(request)):
             name, runs = _read(services, library, folder, files or [])
             return {
                 "folder": name,
-                **_verdict(library, runs, group_by, metric, select_metric, baseline, direction, at),
+                **_verdict(library, runs, group_by, metric, select_metric, baseline, direction, at, duplicates),
             }
 
     with gr.Row(visible=False):
@@ -62,6 +63,9 @@ def build(services: Services, library: Library) -> None:
             gr.Textbox("auto", label="direction: auto, min or max"),
             gr.Textbox("best", label="at: best, last or a step"),
             Uploads(file_count="multiple", label="files: logs to read instead of a folder (CSV, JSONL, events, zip)"),
+            gr.Textbox(
+                "latest", label="duplicates: of several runs of one arm and seed: latest, first, mean or refuse"
+            ),
         ]
         verdict = gr.JSON(label="verdict")
         gr.Button().click(
@@ -102,6 +106,7 @@ def _verdict(
     baseline: str,
     direction: str,
     at: str,
+    duplicates: str,
 ) -> dict[str, Any]:
     if not len(runs):
         lost = "; ".join(f"{problem.path}: {problem.reason}" for problem in runs.problems[:5])
@@ -122,5 +127,6 @@ def _verdict(
         baseline=baseline.strip(),
         direction=direction,
         at=at.strip(),
+        duplicates=duplicates.strip(),
     )
     return verdict_json(judge(runs.runs, view, conventions.baselines), runs.problems)

@@ -70,6 +70,7 @@ def judge(runs: Sequence[Run], view: View, usual_baselines: Sequence[str]) -> Re
         baseline=view.baseline or None,
         direction=None if view.direction == "auto" else view.direction,
         at=view.at,
+        duplicates=view.duplicates,
         usual_baselines=usual_baselines,
     )
 

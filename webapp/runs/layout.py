@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from core.runs.duplicates import RULES
 from webapp.kit.downloads import Handover
 from webapp.kit.panels import heading, html_part
 from webapp.kit.plot import Plot
@@ -31,6 +32,7 @@ class Parts:
     select: gr.Dropdown
     at: gr.Radio
     direction: gr.Radio
+    duplicates: gr.Radio
     verdict: gr.HTML
     verdict_files: SaveButtons
     curve_metrics: gr.Dropdown
@@ -57,13 +59,14 @@ class Parts:
         """The inputs that make a `View`, in its own order."""
         return [
             *(self.folder, self.group_by, self.metric, self.select, self.at, self.baseline, self.direction),
+            self.duplicates,
             *(self.curve_metrics, self.x, self.smooth, self.log, self.draw, self.interval, self.cost, self.search),
             self.table,
         ]
 
     def view(self, choices: Sequence[Any]) -> View:
         """What stands in `choices`."""
-        folder, group_by, metric, select, at, baseline, direction, *rest = choices
+        folder, group_by, metric, select, at, baseline, direction, duplicates, *rest = choices
         curves, x, smooth, log, draw, interval, cost, search, hidden = rest
         return View(
             folder=folder or "",
@@ -73,6 +76,7 @@ class Parts:
             at=at,
             baseline=baseline or "",
             direction=direction,
+            duplicates=duplicates,
             curves=tuple(curves or ()),
             x=x,
             smooth=float(smooth),
@@ -141,6 +145,10 @@ def _lay_out_verdict(parts: Parts) -> None:
             parts.direction = gr.Radio(
                 [(label(f"runs_direction_{way}"), way) for way in DIRECTIONS],
                 value="auto", label=label("runs_direction"), min_width=260, elem_id="rn-direction",
+            )  # fmt: skip
+            parts.duplicates = gr.Radio(
+                [(label(f"runs_duplicates_{rule}"), rule) for rule in RULES],
+                value="latest", label=label("runs_duplicates"), min_width=300, elem_id="rn-duplicates",
             )  # fmt: skip
     with gr.Column(elem_id="rn-judged"):
         parts.verdict = html_part("rn-verdict")

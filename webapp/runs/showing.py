@@ -110,6 +110,7 @@ class Showing:
             **{part: gr.Dropdown(choices=offered, value=values[part]) for part, offered in offers.items()},
             parts.at: view.at,
             parts.direction: view.direction,
+            parts.duplicates: view.duplicates,
             parts.x: view.x,
             parts.smooth: view.smooth,
             parts.log: list(view.log),

@@ -73,7 +73,7 @@ class _Wiring:
         results = [parts.verdict, parts.table, parts.bar, *curves, parts.scatter, parts.cost_table]
         parts.metric.input(self.measured, everything, [*results, parts.direction], **FOLLOWING)
         parts.direction.input(self.directed, everything, [*results, parts.window], **FOLLOWING)
-        for part in (parts.select, parts.at, parts.baseline, parts.search, parts.cost):
+        for part in (parts.select, parts.at, parts.baseline, parts.duplicates, parts.search, parts.cost):
             part.input(self.judged, everything, results, **FOLLOWING)
         parts.table.select(self.judged, everything, results, **FOLLOWING)
         parts.group_by.input(self.grouped, everything, [*results, parts.baseline, parts.window], **FOLLOWING)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from core.messages import Message
+from core.messages import NOTHING, Message
 from core.runs import ArmComparison, Report
+from core.runs.duplicates import duplicates_note
 from core.runs.report import p_text
 from core.runs.statistics import smallest_p_value
 from webapp.kit.panels import text
@@ -44,7 +45,9 @@ def verdict_card(report: Report, colours: Mapping[str, str], language: Language)
         chosen = word("chosen_by", metric=report.select_metric)
     else:
         chosen = ""
-    facts = " · ".join(filter(None, [f"<b>{text(report.metric)}</b>", better, chosen]))
+    repeated = duplicates_note(report.repeated_seeds, report.duplicates) if report.repeated_seeds else NOTHING
+    said = text(translated(repeated, language))
+    facts = " · ".join(filter(None, [f"<b>{text(report.metric)}</b>", better, chosen, said]))
     head = f"<header><h3>{word('verdict')}</h3><p>{facts}</p></header>"
     if not report.comparisons:
         arms = ", ".join(arm.arm for arm in report.arms)

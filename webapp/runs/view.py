@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlencode
 from core.runs import Conventions, Question, Run, RunSet, config_differences
 from core.runs.compare import SEED_KEYS, arms_of
 from core.runs.directions import told_by
+from core.runs.duplicates import RULES
 
 MAX_CURVES = 4
 X_AXES = ("step", "epoch", "time", "wall")
@@ -38,6 +39,7 @@ class View:
         metric: what the verdict reports; `select`: what chooses the checkpoint; `at`: best or last.
         baseline: an arm's label.
         direction: auto, min or max.
+        duplicates: which of several runs of one arm and seed counts.
         curves: metrics drawn; `x`: their axis; `smooth`: weight of the moving average, 0 to 0.99; `log`: of `x`, `y`.
         draw: bands (mean and interval of each arm) or runs; `interval`: bootstrap or t.
         cost: horizontal axis of quality against cost.
@@ -51,6 +53,7 @@ class View:
     at: str = "best"
     baseline: str = ""
     direction: str = "auto"
+    duplicates: str = "latest"
     curves: tuple[str, ...] = ()
     x: str = "step"
     smooth: float = 0.0
@@ -92,7 +95,14 @@ class View:
 
     def plausible(self) -> View:
         """The same with every choice among a fixed few held to those."""
-        one_of = {"x": X_AXES, "draw": DRAWINGS, "interval": INTERVALS, "at": CHECKPOINTS, "direction": DIRECTIONS}
+        one_of = {
+            "x": X_AXES,
+            "draw": DRAWINGS,
+            "interval": INTERVALS,
+            "at": CHECKPOINTS,
+            "direction": DIRECTIONS,
+            "duplicates": RULES,
+        }
         fixed: dict[str, Any] = {
             name: options[0] for name, options in one_of.items() if getattr(self, name) not in options
         }

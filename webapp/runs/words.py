@@ -58,6 +58,11 @@ register(
         "runs_direction_auto": ("told from the name", "由名称判断"),
         "runs_direction_min": ("lower", "越低越好"),
         "runs_direction_max": ("higher", "越高越好"),
+        "runs_duplicates": ("Several runs of one seed", "同一种子有多次训练"),
+        "runs_duplicates_latest": ("latest", "最后一次"),
+        "runs_duplicates_first": ("first", "第一次"),
+        "runs_duplicates_mean": ("mean", "平均值"),
+        "runs_duplicates_refuse": ("no verdict", "不下结论"),
         # ---- verdict
         "runs_verdict": ("Verdict", "结论"),
         "runs_lower_better": ("lower is better", "越低越好"),

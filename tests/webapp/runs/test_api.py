@@ -52,7 +52,7 @@ def call(server: harness.Server) -> Iterator[Callable[..., dict[str, Any]]]:
 
 
 def test_the_verdict_is_that_of_the_command_line(call: Callable[..., Any], runs_dir: Path) -> None:
-    answer = call(folder="many", group_by="pose_encoder", metric="test/nme")
+    answer = call(folder="many", group_by="pose_encoder", metric="test/nme", duplicates="latest")
     (one,) = answer["comparisons"]
     assert (one["verdict"], one["arm"], one["baseline"], one["pairs"]) == ("worse", "clip", "mlp", 8)
 
@@ -122,6 +122,7 @@ def test_a_zip_bomb_is_refused_by_its_size_and_not_unpacked(call: Callable[..., 
         ({"folder": "many", "direction": "up"}, "auto, min or max"),
         ({"folder": "many", "at": "-1"}, "best, last or a step"),
         ({"folder": "many", "baseline": "cnn"}, "cnn"),
+        ({"folder": "many", "duplicates": "newest"}, "the latest, the first"),
     ],
 )
 def test_what_makes_no_sense_is_answered_in_words(

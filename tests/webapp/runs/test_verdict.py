@@ -97,3 +97,15 @@ def test_many_arms_are_counted_before_they_are_listed() -> None:
     runs = experiment(clip=4.5, a=4.5, b=4.0, c=3.5, d=4.0)
     assert "5 arms against mlp: 1 better · 2 worse · 2 no difference shown" in plain(card(runs))
     assert "arms against" not in plain(card(experiment(clip=4.5)))
+
+
+def test_which_of_two_runs_of_a_seed_counts_is_the_visitors_and_stands_in_the_card() -> None:
+    runs = experiment(clip=4.5)
+    again = [replace(run, id=f"z-{run.id}", name=f"z-{run.name}", path=f"z-{run.path}") for run in experiment(clip=3.5)]
+    runs += [run for run in again if run.config["pose_encoder"] == "clip"]
+    words = plain(card(runs))
+    assert "clip is better than mlp" in words
+    assert "several runs of one arm and seed (8 times): the latest counts" in words
+    assert "clip is worse than mlp" in plain(card(runs, duplicates="first"))
+    assert "同组同种子有多次训练（8 处）：计入第一次" in plain(card(runs, "zh", duplicates="first"))
+    assert "say which counts" in plain(card(runs, duplicates="refuse"))
