@@ -192,6 +192,12 @@ class GrowingDatabase:
         except OSError as error:
             reason = Says.file_unopened(error=reason_of(error))
             self.problem = Problem(self.tree.shown(self.path), "unreadable", reason)
+        except Exception as error:  # a fault of a reader must not hide the other files
+            self.runs, self.problem = {}, self._failed(error)
+
+    def _failed(self, error: Exception) -> Problem:
+        said = Says.parser_failed(kind=type(error).__name__, error=english(clean_text(str(error))))
+        return Problem(self.tree.shown(self.path), "unreadable", said)
 
     def _stamps_now(self, limits: ReadLimits) -> list[Stamp]:
         """The stamps of the file and of those that belong to it."""

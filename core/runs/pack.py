@@ -14,6 +14,7 @@ import calendar
 import errno
 import io
 import lzma
+import math
 import os
 import re
 import shutil
@@ -42,6 +43,8 @@ MEMBERS_PER_FILE = 10
 """So many members may a pack have for each log that may be read: a run's small files, and what is no log."""
 SMALL_BYTES = 2**20
 """Members up to this size are unpacked in one go."""
+_MOST_UNPACKED = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1_033}
+"""How much larger than packed a member can be."""
 _LOCAL_HEADER_BYTES = 30
 _CHUNK_BYTES = 2**20
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -89,6 +92,8 @@ def _fault_of(
         return "encrypted", Says.member_encrypted()
     if member.header_offset + member.compress_size > archive.start_dir:  # no offset, no size is believed from here on
         return "unreadable", Says.member_beyond_end()
+    if member.file_size > member.compress_size * _MOST_UNPACKED.get(member.compress_type, math.inf) + 64:
+        return "unreadable", Says.damaged()  # such a size would count against all the others
     return None
 
 
@@ -136,8 +141,11 @@ class PackTree:
             raise Unreadable("too_many", Says.members_too_many(limit=most))
         for member, parts, fault in members_of(archive, limits.max_depth + 1):
             path = "/".join(parts)
-            if fault is None and path in self._members:
+            above = ("/".join(parts[:end]) for end in range(1, len(parts)))
+            if fault is None and (path in self._members or path in self._folders):
                 fault = ("twice", Says.member_twice())
+            if fault is None and any(folder in self._members for folder in above):
+                fault = ("path", Says.member_below_file())
             if fault is not None:
                 self.problems.append(Problem(shown_path(f"{self._shown}/{member.filename}"), *fault))
                 continue

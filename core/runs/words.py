@@ -153,6 +153,7 @@ class Says(Vocabulary, package="runs"):
     member_encrypted = Template("encrypted", "已加密")
     member_beyond_end = Template("it lies beyond the end of the archive", "位于压缩包末尾之外")
     member_twice = Template("a second member of this name; not read", "同名的第二个文件，未读取")
+    member_below_file = Template("it lies in a folder that is a file", "它所在的文件夹其实是一个文件")
     damaged = Template("damaged", "已损坏")
     member_damaged = Template("cannot be unpacked: {error}", "无法解压：{error}")
     unpacked_too_large = Template("larger than {limit:,} bytes unpacked", "解压后超过 {limit:,} 字节")

@@ -15,7 +15,7 @@ import pytest
 
 from core.cli.app import run as command
 from core.errors import InputError
-from core.runs import ReadLimits, RunReader, compare, pack_runs, read_runs, stage_upload, unpack_runs
+from core.runs import UPLOAD_LIMITS, ReadLimits, RunReader, compare, pack_runs, read_runs, stage_upload, unpack_runs
 from core.settings import REPO_DIR
 
 RESULTS_DIR = REPO_DIR / "experiments" / "results"
@@ -346,3 +346,30 @@ def test_the_committed_packs_hold_every_byte_of_the_logs_that_were_packed(tmp_pa
                 found[file.relative_to(tmp_path).as_posix()] = hashlib.sha256(file.read_bytes()).hexdigest()
     assert len(expected) == 1_378
     assert found == expected
+
+
+def test_one_member_that_says_it_is_endless_hides_none_of_the_others(tmp_path: Path) -> None:
+    """Its size was counted against the whole pack, which then was too large."""
+    path = tmp_path / "mine.runs.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("a", "b", "c"):
+            archive.writestr(f"{name}/metrics.csv", "step,loss\n1,2\n2,3\n")
+    data = bytearray(path.read_bytes())
+    entry = data.rfind(b"PK\x01\x02", 0, data.find(b"b/metrics.csv", data.find(b"PK\x01\x02")))
+    data[entry + 24 : entry + 28] = b"\xff\xff\xff\x7f"  # its size unpacked
+    path.write_bytes(data)
+    found = read_runs(tmp_path, limits=UPLOAD_LIMITS)
+    assert [run.name for run in found] == ["a", "c"]
+    assert [(problem.path, str(problem.reason)) for problem in found.problems] == [
+        ("mine.runs.zip/b/metrics.csv", "damaged")
+    ]
+
+
+@pytest.mark.parametrize("names", [("x.csv", "x.csv/metrics.csv"), ("x.csv/metrics.csv", "x.csv")])
+def test_a_member_that_is_a_folder_and_a_file_is_named(tmp_path: Path, names: tuple[str, str]) -> None:
+    with zipfile.ZipFile(tmp_path / "mine.runs.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, "step,loss\n1,2\n")
+    found = read_runs(tmp_path)
+    assert len(found) == 1
+    assert [problem.path for problem in found.problems] == [f"mine.runs.zip/{names[1]}"]

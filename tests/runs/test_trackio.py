@@ -147,3 +147,35 @@ def test_rows_that_are_no_json_cost_themselves_only_and_limits_hold(tmp_path: Pa
     found = read_runs(tmp_path, limits=ReadLimits(max_database_rows=2))
     assert (len(found), found.problems[0].code) == (0, "too_large")
     database.close()
+
+
+def test_a_damaged_database_hides_no_other_run_wherever_it_is_damaged(tmp_path: Path) -> None:
+    """One mutated byte ended the whole comparison."""
+    path = tmp_path / "pose.db"
+    database = _database(path)
+    database.execute("PRAGMA journal_mode = DELETE")
+    for step in range(30):
+        _log(database, "a", step, {"loss": 1.0})
+    database.close()
+    data = path.read_bytes()
+    (tmp_path / "other.csv").write_text("step,loss\n1,2\n")
+    places = [place for place in range(len(data)) if data[place]]
+    for place in [*range(0, 100, 3), *places[:: len(places) // 250]]:
+        mutated = bytearray(data)
+        mutated[place] ^= 0xF4
+        path.write_bytes(mutated)
+        found = read_runs(tmp_path)
+        assert "other" in [run.name for run in found], f"byte {place}"
+
+
+@pytest.mark.parametrize("statement", ["SET step = x'00' WHERE id = 3", "SET metrics = x'ff00fe' WHERE id = 3"])
+def test_a_row_that_cannot_be_read_costs_that_row(tmp_path: Path, statement: str) -> None:
+    database = _database(tmp_path / "pose.db")
+    for step in range(5):
+        _log(database, "a", step, {"loss": float(step)})
+    database.execute(f"UPDATE metrics {statement}")
+    database.commit()
+    (run,) = read_runs(tmp_path).runs
+    assert 3.0 in run.metrics["loss"].value
+    assert 2.0 not in run.metrics["loss"].value
+    assert run.notes

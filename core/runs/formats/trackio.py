@@ -47,23 +47,29 @@ def read_trackio(path: Path, before: Mapping[str, DatabaseRun], limits: ReadLimi
     try:
         with closing(_open_read_only(path)) as database:
             return _read(database, before, limits)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite's messages quote names as they are in the file
         raise Unreadable("damaged", Says.database_unread(error=english(clean_text(str(error))))) from None
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:
     quoted = path.absolute().as_uri()
-    database = sqlite3.connect(f"{quoted}?mode=ro", uri=True, timeout=2.0)
+    try:
+        return _connect(f"{quoted}?mode=ro")
+    except sqlite3.OperationalError:
+        # A write-ahead log needs a writable folder even to read; where there is none nobody is writing either.
+        return _connect(f"{quoted}?mode=ro&immutable=1")
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    database = sqlite3.connect(address, uri=True, timeout=2.0)
+    database.text_factory = lambda text: text.decode("utf-8", "replace")  # one bad name hides no row
     try:
         database.execute("PRAGMA query_only = ON")
         database.execute("PRAGMA trusted_schema = OFF")
         database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        # A write-ahead log needs a writable folder even to read; where there is none nobody is writing either.
+    except BaseException:
         database.close()
-        database = sqlite3.connect(f"{quoted}?mode=ro&immutable=1", uri=True)
-        database.execute("PRAGMA query_only = ON")
-        database.execute("PRAGMA trusted_schema = OFF")
+        raise
     return database
 
 
@@ -157,7 +163,7 @@ def _line(memory: Memory, timestamp: Any, step: Any, metrics: Any) -> bytes:
     """One row as a JSON line with the row's own step and time; empty if its JSON cannot be read."""
     text = metrics if isinstance(metrics, bytes) else str(metrics).encode()
     body = text.strip()
-    if not (body.startswith(b"{") and body.endswith(b"}")) or b"\n" in body:
+    if not (body.startswith(b"{") and body.endswith(b"}")) or b"\n" in body or isinstance(step, bytes):
         note(memory, Says.rows_unread)
         return b""
     axes: dict[str, Any] = {} if timestamp is None else {"_timestamp": seconds_of_date(str(timestamp))}
