@@ -147,6 +147,45 @@ def test_one_file_from_a_collaborator_shows_their_runs_and_their_verdict(
     expect(page.locator("#rn-table tbody tr").first).to_contain_text("clip-0")
 
 
+def test_what_is_better_is_asked_once_for_each_metric_and_stays_with_it(
+    visit: Callable[..., harness.Visitor], runs_dir: Path
+) -> None:
+    """Said of one metric, `higher` was taken for the next one, too, and turned its verdict."""
+    for arm, level in (("base", 1.0), ("new", 2.0)):
+        for seed in range(6):
+            with RunRecorder(runs_dir / "asked", f"{arm}-{seed}", {"arm": arm, "seed": seed}) as run:
+                run.log({"test/loss": level + seed / 100, "test/quux": level + seed / 90}, step=1)
+    visitor = visit()
+    page = visitor.page
+    visitor.tab("Runs")
+    page.locator("#rn-folder input").click()
+    page.get_by_role("option", name="asked").click()
+    verdict(visitor, "new is worse than base")
+
+    def choose(metric: str) -> None:
+        page.locator("#rn-metric input").click()
+        page.get_by_role("option", name=metric).click()
+
+    choose("test/quux")
+    verdict(visitor, "does not say whether lower or higher is better")
+    page.locator("#rn-judging > button").click()
+    page.locator("#rn-direction").get_by_text("higher").click()
+    verdict(visitor, "new is better than base")
+    choose("test/loss")
+    verdict(visitor, "new is worse than base")
+    choose("test/quux")
+    verdict(visitor, "new is better than base")
+
+    # Of two runs of one seed the visitor says which counts.
+    for seed in range(6):
+        with RunRecorder(runs_dir / "asked", f"new-again-{seed}", {"arm": "new", "seed": seed}) as run:
+            run.log({"test/loss": 0.5, "test/quux": 0.5 + seed / 95}, step=1)
+    verdict(visitor, "the latest counts")
+    verdict(visitor, "new is worse than base")
+    page.locator("#rn-duplicates").get_by_text("first").click()
+    verdict(visitor, "new is better than base")
+
+
 IN_VIEW = """() => {
     const chart = document.querySelector('#rn-curves .wb-plot');
     const [low, high] = chart._fullLayout.xaxis.range;
