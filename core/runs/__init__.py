@@ -5,7 +5,7 @@
               upload.py: a stranger's logs, laid out to be found
     read      read.py: all of them, again and again; growing.py: one log; formats/: one file a log format
               restarts.py: was a training taken up again? hparams.py: what `add_hparams` leaves beside a run
-              series.py: what a run is; assemble.py: from files to a Run; exports.py: charts of other trackers
+              series.py: what a run is; assemble.py: from files to a Run
               cache.py: long logs as Arrow files; parsing.py, arrow.py: what these share
     judged    compare.py: from runs to a verdict; checkpoint.py: which number represents a run
               directions.py: is lower or higher better? duplicates.py: which of several runs counts

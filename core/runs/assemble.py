@@ -14,9 +14,9 @@ import numpy as np
 
 from ..messages import NOTHING, Message, reason_of
 from .discover import natural_order
-from .exports import with_tag_of_name
 from .formats import DatabaseRun
 from .formats.columns import UNIX_FROM_S
+from .formats.csv_table import with_tag_of_name
 from .formats.run_folder import COMPANIONS, RunPlace
 from .growing import GrowingLog
 from .parsing import notes_of

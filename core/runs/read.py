@@ -22,8 +22,8 @@ from ..messages import Message
 from .assemble import Companion, parts_of, read_companion, run_of, run_of_database
 from .cache import SeriesCache
 from .discover import discover, natural_order
-from .exports import runs_of_chart
 from .formats import DatabaseFormat, LogFormat
+from .formats.csv_table import runs_of_chart
 from .formats.run_folder import RunPlace
 from .growing import GrowingDatabase, GrowingLog
 from .hparams import with_hparams_joined

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,7 +10,6 @@ from playwright.sync_api import Browser, expect
 from tests.browser import harness
 
 expect.set_options(timeout=30_000)  # a busy machine is no fault of the page
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio_client would ask its maker's server for news
 
 
 # Playwright keeps an event loop running in this thread for as long as it is open; other tests call `asyncio.run`.

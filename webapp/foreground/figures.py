@@ -17,9 +17,8 @@ from core.foreground.treatments import TREATMENTS
 from core.types import Notice
 from webapp.foreground.scene import levels
 from webapp.kit import panels
-from webapp.kit.panels import text
+from webapp.kit.panels import data_uri, text
 from webapp.kit.table import Cell, Rows
-from webapp.kit.thumbnails import data_uri
 from webapp.text import Language, say, translated
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ import numpy as np
 
 from core.foreground.masks import BoxMask
 from core.foreground.scoring import LEVELS, Level
-from webapp.kit.panels import text
-from webapp.kit.thumbnails import data_uri
+from webapp.kit.panels import data_uri, text
 from webapp.text import Language, say
 
 if TYPE_CHECKING:

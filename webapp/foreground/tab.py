@@ -35,10 +35,10 @@ from webapp.kit.events import AT_ONCE, COMPUTES, FOLLOWING_COMPUTES, PRIVATE, Up
 from webapp.kit.examples import chosen_name, strip
 from webapp.kit.models import devices_on_opening, model_note, note_follows
 from webapp.kit.notices import shown
+from webapp.kit.panels import data_uri
 from webapp.kit.running import show_outputs_js
 from webapp.kit.services import RESULT_LIFE_S, Services
 from webapp.kit.table import chosen_row
-from webapp.kit.thumbnails import data_uri
 from webapp.kit.uploads import Upload
 from webapp.kit.words import KitSays
 from webapp.text import Language, say, translated

@@ -10,7 +10,7 @@
     table.py         `ResultTable`: rows that can be sorted and chosen
     examples.py      `PictureStrip`: small pictures to choose from
     model_picker.py  the table of models; `models.py`: a model's line of advice, the choice of a device
-    plot.py          the chart; `drawing.py` what it shows, `thumbnails.py` small pictures
+    plot.py          the chart; `drawing.py` what it shows
     assets.py        scripts and styles beside the Python that uses them; `kit.css` is on every page
 
 What one tab alone needs stands in its own folder.

@@ -5,15 +5,19 @@ Every value is escaped by `text`; the only markup is what stands in this file. S
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from core.types import Notice, Reject
 from webapp.text import WORDS, Language, label, say, translated
 
+THUMBNAIL_PX = 96
 REJECTS_SHOWN = 200
 
 
@@ -37,6 +41,16 @@ def seconds_text(seconds: float) -> str:
 def size_text(size_bytes: int) -> str:
     """Bytes for people: `605 MB`, `1.2 GB`."""
     return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
+
+
+def data_uri(rgb_HWC: np.ndarray) -> str:
+    """An upright uint8 RGB image as a WebP data URI, at its own size: it travels with the
+    result, no request fetches it."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(rgb_HWC).save(buffer, "WEBP", quality=70, method=1)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 # ---- before, during, instead ----

@@ -15,8 +15,7 @@ import numpy as np
 from core.pose.angles import ANGLES
 from core.pose.arms import ARMS
 from core.pose.text import CAPTIONS, PITCH_WORDS, ROLL_WORDS, YAW_WORDS, bins, caption_numbers
-from webapp.kit.panels import hint, notes_panel, summary, text
-from webapp.kit.thumbnails import data_uri
+from webapp.kit.panels import data_uri, hint, notes_panel, summary, text
 from webapp.pose.dials import dial_bins
 from webapp.text import Language, say, translated
 

@@ -19,8 +19,8 @@ from core.settings import ImageLimits
 from core.types import ImageSource, Progress, VectorizeRequest, VectorTable
 from core.vectorize.store import SUFFIXES, write
 from core.words import Common
+from webapp.kit.panels import THUMBNAIL_PX, data_uri
 from webapp.kit.services import Services
-from webapp.kit.thumbnails import THUMBNAIL_PX, data_uri
 from webapp.kit.uploads import Upload, image_sources
 from webapp.kit.words import KitSays
 

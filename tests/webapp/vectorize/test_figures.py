@@ -22,7 +22,7 @@ from core.types import Member, Notice, Progress, Reject, VectorTable
 from core.vectorize.search import by_vector
 from webapp.kit import panels
 from webapp.kit.drawing import Card, Drawing, literal, shorten
-from webapp.kit.thumbnails import data_uri
+from webapp.kit.panels import data_uri
 from webapp.vectorize import figures, fragments
 
 HOSTILE = "<img src=x onerror=alert(1)>&amp;%{x}'\".jpg"
