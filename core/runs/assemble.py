@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -201,11 +202,19 @@ def _metrics_of(
     return metrics, started, notes
 
 
+_FRACTION = re.compile(r"(?<=\d\.)\d+(?=/)")
+
+
+def _in_time(log: GrowingLog) -> list[tuple[int, int, str]]:
+    """By name; `add_hparams` names its folders after a moment, of which 71.4 is later than 71.35."""
+    return natural_order(_FRACTION.sub(lambda found: found[0].ljust(9, "0"), log.path))
+
+
 def _chained(logs: Sequence[GrowingLog], notes: list[Message]) -> dict[str, Series]:
     """Several logs of one run, in the order of their names (which begin with their time): later values win, and what
     was written before a restart at and beyond its step is superseded."""
     builder = SeriesBuilder()
-    for log in sorted(logs, key=lambda log: natural_order(log.path)):
+    for log in sorted(logs, key=_in_time):
         if "restarted_from" in log.memory:
             builder.restart(builder.rows, log.memory["restarted_from"])
         for name, one in log.series.items():
