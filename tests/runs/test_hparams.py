@@ -49,7 +49,7 @@ def test_called_again_at_the_end_with_the_same_values_it_is_still_one_run(tmp_pa
         writer.add_hparams({"lr": 0.1}, {"hparam/acc": 0.0})
         writer.add_scalar("loss", 1.0, 1)
         writer.add_hparams({"lr": 0.1}, {"hparam/acc": 0.9})
-    # The folders are named after the moment; of these two, 71.4 is the later one, whichever digits a run happens to get.
+    # The folders are named after the moment; 71.4 is the later one, whichever digits a run happens to get.
     first, last = sorted(each for each in (tmp_path / "run").iterdir() if each.is_dir())
     first.rename(first.with_name("1764366771.35"))
     last.rename(last.with_name("1764366771.4"))
