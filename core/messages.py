@@ -35,9 +35,6 @@ class Template:
     zh: str
     code: str = ""
 
-    def __set_name__(self, owner: type[Vocabulary], name: str) -> None:
-        self.code = f"{owner.package}.{name}"
-
     def __call__(self, **values: Any) -> Message:
         """The sentence. A value may be a message, or a list of messages (joined by `; `)."""
         return Message(self, values)
@@ -46,12 +43,9 @@ class Template:
 class Vocabulary:
     """Base of each package's `Says`."""
 
-    package = ""
-
     def __init_subclass__(cls, package: str) -> None:
-        cls.package = package
         for name, template in cls.templates().items():
-            template.__set_name__(cls, name)  # Python names the attributes before it hands over `package`
+            template.code = f"{package}.{name}"
 
     @classmethod
     def templates(cls) -> dict[str, Template]:

@@ -27,11 +27,6 @@ def head(beside: str, name: str = "") -> str:
     return "".join(_tag(file) for file in files if file.is_file())
 
 
-def style_text(beside: str, name: str) -> str:
-    """`NAME.css` beside the module, as an element of the page itself."""
-    return f"<style>{(Path(beside).resolve().parent / f'{name}.css').read_text(encoding='utf-8')}</style>"
-
-
 def plotly_url() -> str:
     """plotly.js as the installed Python package ships it: the one version that its figures are written for."""
     import plotly

@@ -16,8 +16,6 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
-from webapp.kit import assets
-
 _numbers = itertools.count()
 
 
@@ -29,7 +27,6 @@ class Handover(gr.HTML):
         super().__init__(
             value=None,
             html_template="<span hidden></span>",
-            head=assets.head(__file__, "kit"),
             js_on_load="WorkbenchKit.mountHandover(props, watch);",
             apply_default_css=False,
             elem_classes="wb-carrier",

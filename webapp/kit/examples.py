@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from webapp.kit import assets
 from webapp.kit.panels import text
 
 
@@ -20,7 +19,6 @@ class PictureStrip(gr.HTML):
     def __init__(self, elem_id: str, **kwargs: Any) -> None:
         super().__init__(
             elem_id=elem_id,
-            head=assets.head(__file__, "kit"),
             js_on_load="WorkbenchKit.mountNames(element, trigger);",
             apply_default_css=False,
             **kwargs,

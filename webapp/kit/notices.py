@@ -46,8 +46,7 @@ def answered(language: Language) -> Iterator[None]:
         try:
             yield
         except WorkbenchError as error:
-            text = str(error) if language == "en" else " ".join(_lines(error, language))
-            raise gr.Error(text, print_exception=False) from None
+            raise gr.Error(" ".join(_lines(error, language)), print_exception=False) from None
 
 
 def headline(error: WorkbenchError, language: Language) -> str:

@@ -93,7 +93,6 @@ def theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """For `launch(head=…)`: our style sheets, as they are (`launch(css=…)` would rewrite every selector), and what the
-    scripts of all tabs share."""
-    styles = assets.style_text(__file__, "page") + assets.style_text(assets.__file__, "kit")
-    return styles + assets.head(assets.__file__, "kit")
+    """For `launch(head=…)`: the page's style sheets and what the scripts of all tabs share. (`launch(css=…)` would
+    rewrite every selector.)"""
+    return assets.head(__file__, "page") + assets.head(assets.__file__, "kit")
